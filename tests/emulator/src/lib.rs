@@ -1,0 +1,9 @@
+//! Azure App Configuration, Key Vault and Entra ID on loopback, for tests and examples of `config-azure`.
+//!
+//! An independent implementation, written from the service's documentation and recorded traffic: it does not
+//! depend on the library under test. One world ([`Emulator`]) is reached through two fronts: real TLS sockets
+//! on loopback under the real host names, and an in-memory transport that works with a paused Tokio clock.
+
+mod service;
+
+pub use service::Service;
