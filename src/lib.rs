@@ -31,7 +31,9 @@
 mod error;
 mod secret;
 mod setting;
+mod store;
 mod time;
+mod transport;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use secrecy;
