@@ -39,4 +39,5 @@ pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label};
+pub use store::SettingSelector;
 pub use time::WallClock;

@@ -10,5 +10,5 @@ mod refusal;
 pub(crate) use client::{HttpHook, reqwest_transport};
 pub(crate) use guard::Guard;
 pub(crate) use limits::{HostLimits, Limits};
-pub(crate) use policy::{HostKind, HostPolicy, Origin};
+pub(crate) use policy::{HostKind, HostPolicy, Origin, is_loopback};
 pub(crate) use refusal::Refusal;
