@@ -38,6 +38,6 @@ mod transport;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use secrecy;
 pub use secret::Secret;
-pub use setting::{ConfigurationSetting, ETag, Label};
-pub use store::SettingSelector;
+pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
+pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;
