@@ -5,5 +5,7 @@
 //! on loopback under the real host names, and an in-memory transport that works with a paused Tokio clock.
 
 mod service;
+mod token;
 
 pub use service::Service;
+pub use token::{TokenIssuer, TokenProblem};
