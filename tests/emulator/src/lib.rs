@@ -6,6 +6,7 @@
 
 mod service;
 mod token;
+pub mod vault;
 
 pub use service::Service;
 pub use token::{TokenIssuer, TokenProblem};
