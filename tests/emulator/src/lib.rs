@@ -4,6 +4,7 @@
 //! depend on the library under test. One world ([`Emulator`]) is reached through two fronts: real TLS sockets
 //! on loopback under the real host names, and an in-memory transport that works with a paused Tokio clock.
 
+pub mod identity;
 mod service;
 mod token;
 pub mod vault;
