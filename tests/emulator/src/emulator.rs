@@ -17,10 +17,12 @@ use crate::credential::EmulatorCredential;
 use crate::error::EmulatorError;
 use crate::fault::Faults;
 use crate::front::{CertificateKind, MemoryTransport, Sockets};
+use crate::identity::IdentityHandle;
 use crate::log::RequestLog;
 use crate::route::HostKind;
 use crate::store::StoreHandle;
 use crate::token::TokenIssuer;
+use crate::vault::VaultHandle;
 use crate::world::World;
 
 /// Azure on loopback and in memory. Cheap to clone; the last clone that goes closes all sockets.
@@ -45,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) issuer: Arc<TokenIssuer>,
     pub(crate) credential: Arc<EmulatorCredential>,
     pub(crate) stores: BTreeMap<String, StoreHandle>,
+    pub(crate) vaults: BTreeMap<String, VaultHandle>,
+    pub(crate) identity: IdentityHandle,
     pub(crate) sockets: Option<Arc<Sockets>>,
     pub(crate) runtime: Option<Runtime>,
 }
@@ -76,6 +80,22 @@ impl Emulator {
         store
             .unwrap_or_else(|| panic!("the emulator has no store '{name}'"))
             .clone()
+    }
+
+    /// The vault with this name.
+    ///
+    /// # Panics
+    /// If the builder was not told of it.
+    pub fn vault(&self, name: &str) -> VaultHandle {
+        let vault = self.0.vaults.get(name);
+        vault
+            .unwrap_or_else(|| panic!("the emulator has no vault '{name}'"))
+            .clone()
+    }
+
+    /// The token authority and the managed identity endpoints.
+    pub fn identity(&self) -> IdentityHandle {
+        self.0.identity.clone()
     }
 
     /// `builder` with the emulator's authority as the only trusted one, and every real host name led to loopback.
