@@ -29,13 +29,27 @@
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
 mod error;
+mod live;
+mod loaded;
+mod publication;
 mod secret;
 mod setting;
+mod source;
+mod standin;
+mod task;
+#[cfg(test)]
+mod testing;
 mod store;
 mod time;
 mod transport;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use live::{
+    Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
+    Reader, Refusal,
+};
+pub use loaded::Loaded;
+pub use publication::Changes;
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
