@@ -164,3 +164,20 @@ fn method(method: Method) -> azure_core::Result<reqwest::Method> {
     reqwest::Method::from_bytes(method.as_str().as_bytes())
         .map_err(|error| azure_core::Error::new(AzureErrorKind::Other, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t07_what_authorises_is_marked_and_not_shown() {
+        for name in ["authorization", "x-identity-header", "secret"] {
+            let value = header(&HeaderName::from(name), &HeaderValue::from("hunter2")).unwrap();
+            assert!(value.is_sensitive());
+            assert!(!format!("{value:?}").contains("hunter2"));
+        }
+        let plain = header(&HeaderName::from("accept"), &HeaderValue::from("x")).unwrap();
+        assert!(!plain.is_sensitive());
+        assert!(header(&HeaderName::from("accept"), &HeaderValue::from("a\nb")).is_err());
+    }
+}
