@@ -41,6 +41,9 @@ pub(super) trait Item {
 
     /// Writes everything but `attributes` and `tags`.
     fn describe(&self, id: &str, view: View, body: &mut Map<String, Value>);
+
+    /// Adds the attributes that only this kind has.
+    fn extend_attributes(&self, _attributes: &mut Value) {}
 }
 
 /// `GET /secrets`, `GET /keys`.
@@ -184,7 +187,9 @@ fn deleted_not_found<T: Item>(name: &str) -> Problem {
 fn describe<T: Item>(version: &Version<T>, id: &str, view: View) -> Map<String, Value> {
     let mut body = Map::new();
     version.item.describe(id, view, &mut body);
-    body.insert("attributes".to_owned(), version.attributes.to_json());
+    let mut attributes = version.attributes.to_json();
+    version.item.extend_attributes(&mut attributes);
+    body.insert("attributes".to_owned(), attributes);
     if let Some(tags) = &version.tags {
         body.insert("tags".to_owned(), json!(tags));
     }

@@ -162,7 +162,8 @@ impl VaultHandle {
                 managed: secret.managed,
             };
             let version = state.secrets.add(name, attributes, tags, item);
-            self.vault.note_secret(state, name, &version);
+            let change = self.vault.change(&state.secrets, name, &version);
+            state.changes.extend(change);
             version
         });
         SecretVersion {
@@ -202,7 +203,7 @@ impl VaultHandle {
         let found = self
             .vault
             .with_state(|state| state.secrets.delete(name, now).is_some());
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
     /// Brings a deleted secret back.
@@ -210,13 +211,13 @@ impl VaultHandle {
         let found = self
             .vault
             .with_state(|state| state.secrets.recover(name).is_some());
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
     /// Removes a deleted secret for good.
     pub fn purge_secret(&self, name: &str) {
         let found = self.vault.with_state(|state| state.secrets.purge(name));
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
     /// The version identifiers of a secret, oldest first; empty if there is no such secret.
@@ -296,18 +297,18 @@ impl VaultHandle {
             let found = state.secrets.version_mut(name, version);
             found.map(|found| edit(found, change, now)).is_some()
         });
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
-    fn now(&self) -> OffsetDateTime {
+    pub(super) fn now(&self) -> OffsetDateTime {
         (self.clock)()
     }
 
     #[track_caller]
-    fn expect(&self, found: bool, name: &str) {
+    pub(super) fn expect(&self, found: bool, word: &str, name: &str) {
         assert!(
             found,
-            "the vault {} has no such secret: {name}",
+            "the vault {} has no such {word}: {name}",
             self.name()
         );
     }
