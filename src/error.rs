@@ -127,6 +127,12 @@ impl Error {
         self
     }
 
+    /// The same error with more to say. `note` must hold names only, never a value.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.message = format!("{}; {note}", self.0.message).into();
+        self
+    }
+
     pub(crate) fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.inner().context.endpoint = Some(endpoint.into());
         self

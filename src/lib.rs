@@ -52,6 +52,6 @@ pub use loaded::Loaded;
 pub use publication::Changes;
 pub use secrecy;
 pub use secret::Secret;
-pub use setting::{ConfigurationSetting, ETag, Label};
-pub use store::SettingSelector;
+pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
+pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 mod content_type;
+mod set;
+mod warning;
 
 pub(crate) use content_type::ContentKind;
+pub(crate) use set::{Selected, SettingSet};
+pub use warning::{Warning, WarningKind};
 
 /// One key-value of the store, as the service sent it.
 ///

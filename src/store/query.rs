@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::filter::literal;
-use super::selection::{Query, Target};
+use super::selection::Target;
 
 /// Builds request lines: names in lower case and sorted, values percent-encoded, so that what is signed is what
 /// is sent (provider-spec 1.3).
@@ -13,10 +13,10 @@ pub(crate) struct RequestLines {
 }
 
 impl RequestLines {
-    /// One page of a query. The label is always there: without one the service would read *any* label.
-    pub(crate) fn page(&self, query: &Query, after: Option<&str>) -> String {
+    /// One page of a list. The label is always there: without one the service would read *any* label.
+    pub(crate) fn page(&self, target: &Target, after: Option<&str>) -> String {
         let mut pairs = Vec::with_capacity(8);
-        match &query.target {
+        match target {
             Target::Filter {
                 key, label, tags, ..
             } => {
@@ -27,11 +27,6 @@ impl RequestLines {
             Target::Snapshot { name, .. } => pairs.push(("snapshot", name.to_string())),
         }
         self.list(pairs, after)
-    }
-
-    /// One page of a snapshot's content.
-    pub(crate) fn snapshot_page(&self, name: &str, after: Option<&str>) -> String {
-        self.list(vec![("snapshot", name.to_owned())], after)
     }
 
     /// What is known about a snapshot.
@@ -112,7 +107,7 @@ mod tests {
 
     fn page(selector: SettingSelector, after: Option<&str>) -> String {
         let selection = Selection::new(&[selector], &[]).unwrap();
-        lines().page(&selection.queries()[0], after)
+        lines().page(&selection.queries()[0].target, after)
     }
 
     #[test]
