@@ -32,9 +32,11 @@ mod error;
 mod secret;
 mod setting;
 mod time;
+mod tree;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label};
 pub use time::WallClock;
+pub use tree::{Cause, Change, ChangeSet, Conflict, Contender, Explanation, KeyCase, KeyPath};
