@@ -42,6 +42,7 @@ mod testing;
 mod store;
 mod time;
 mod transport;
+mod tree;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use live::{
@@ -55,3 +56,4 @@ pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
 pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;
+pub use tree::{Cause, Change, ChangeSet, Conflict, Contender, Explanation, KeyCase, KeyPath};
