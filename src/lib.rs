@@ -28,12 +28,20 @@
 
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
+pub mod credential;
+mod environment;
 mod error;
+mod reference;
 mod secret;
 mod setting;
 mod time;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use reference::{
+    CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
+    ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
+    VaultOptions,
+};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label};
