@@ -31,12 +31,28 @@
 pub mod credential;
 mod environment;
 mod error;
+mod live;
+mod loaded;
+mod publication;
 mod reference;
 mod secret;
 mod setting;
+mod source;
+mod standin;
+mod store;
+mod task;
+#[cfg(test)]
+mod testing;
 mod time;
+mod transport;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use live::{
+    Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
+    Reader, Refusal,
+};
+pub use loaded::Loaded;
+pub use publication::Changes;
 pub use reference::{
     CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
@@ -45,4 +61,5 @@ pub use reference::{
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label};
+pub use store::SettingSelector;
 pub use time::WallClock;

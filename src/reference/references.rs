@@ -32,6 +32,8 @@ use super::{Reference, ReferenceId};
 #[derive(Clone)]
 pub(crate) struct References(Arc<Inner>);
 
+type Vaults = HashMap<(Box<str>, Collection), Arc<Vault>>;
+
 struct Inner {
     options: KeyVaultOptions,
     policy: VaultPolicy,
@@ -41,7 +43,7 @@ struct Inner {
     transport: Arc<dyn HttpClient>,
     allow: Box<dyn Fn(&str) + Send + Sync>,
     clock: Arc<dyn WallClock>,
-    vaults: Mutex<HashMap<(Box<str>, Collection), Arc<Vault>>>,
+    vaults: Mutex<Vaults>,
     in_all: Semaphore,
     cache: Cache,
     audit: Audit,
@@ -307,7 +309,7 @@ impl Inner {
             .ok_or_else(|| ReadFailure::new(SecretErrorKind::Credential).with_hint(NO_CREDENTIAL))
     }
 
-    fn vaults(&self) -> MutexGuard<'_, HashMap<(Box<str>, Collection), Arc<Vault>>> {
+    fn vaults(&self) -> MutexGuard<'_, Vaults> {
         self.vaults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
