@@ -28,18 +28,21 @@
 
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
+pub mod credential;
+mod environment;
 mod error;
 mod live;
 mod loaded;
 mod publication;
+mod reference;
 mod secret;
 mod setting;
 mod source;
 mod standin;
+mod store;
 mod task;
 #[cfg(test)]
 mod testing;
-mod store;
 mod time;
 mod transport;
 mod tree;
@@ -51,6 +54,11 @@ pub use live::{
 };
 pub use loaded::Loaded;
 pub use publication::Changes;
+pub use reference::{
+    CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
+    ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
+    VaultOptions,
+};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
