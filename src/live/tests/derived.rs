@@ -16,7 +16,7 @@ use crate::{Derived, ErrorKind};
 struct Pool(u16);
 
 /// A pool for any port but 13.
-async fn pool(live: &Live<Settings>, builds: &Arc<AtomicUsize>) -> crate::Result<Derived<Pool>> {
+async fn pool(live: &Live<Settings>, builds: &Arc<AtomicUsize>) -> Result<Derived<Pool>> {
     let builds = Arc::clone(builds);
     live.derive(
         |settings| &settings.port,

@@ -86,7 +86,7 @@ async fn at_the_start_a_refusal_is_the_error() {
     assert_eq!(error.kind(), ErrorKind::Rejected);
 
     let misfit = TestStore::with(&pairs("one", "x"));
-    let error = super::live(&misfit).await.unwrap_err();
+    let error = live(&misfit).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidValue);
     assert_eq!(crate::testing::tasks(), 0);
 }
