@@ -39,7 +39,9 @@ mod standin;
 mod task;
 #[cfg(test)]
 mod testing;
+mod store;
 mod time;
+mod transport;
 
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use live::{
@@ -51,4 +53,5 @@ pub use publication::Changes;
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label};
+pub use store::SettingSelector;
 pub use time::WallClock;

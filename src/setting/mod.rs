@@ -140,6 +140,11 @@ impl Label {
         Self(None)
     }
 
+    /// From the store's own JSON, without a copy.
+    pub(crate) fn from_store(text: Option<Box<str>>) -> Self {
+        Self(text.filter(|text| !text.is_empty()))
+    }
+
     /// The text, `None` for the null label.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
