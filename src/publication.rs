@@ -118,7 +118,6 @@ pub(crate) struct Feed {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{loaded, publication};
 
     #[test]

@@ -83,7 +83,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> LiveBuilder<T> {
             primary: Arc::clone(&self.feed.publication),
             indirect,
             followed: Followed::new(feeds().map(|feed| Arc::clone(&feed.publication))),
-            owners: feeds().map(|feed| feed.owner.clone()).collect(),
+            _owners: feeds().map(|feed| feed.owner.clone()).collect(),
         };
         let built = recipe.first().await?;
         let clock = Arc::clone(recipe.primary.clock());

@@ -35,7 +35,7 @@ pub(super) struct Recipe<T> {
     pub(super) indirect: bool,
     pub(super) followed: Followed,
     /// Keeps the engines of the followed stores running, even of those that no layer holds.
-    pub(super) owners: Vec<Owner>,
+    pub(super) _owners: Vec<Owner>,
 }
 
 /// A typed value with the primary store's generation that is in it.

@@ -163,13 +163,13 @@ async fn one_build_sees_one_generation_and_the_next_follows_at_once() {
 async fn f94_a_storm_of_publications_is_coalesced_and_the_newest_wins() {
     let store = TestStore::with(&pairs("0", "0"));
     let mut live = live(&store).await.unwrap();
+    let mut last = live.load();
     for number in 1..=1_000 {
         store.publish(&pairs("n", &number.to_string()));
         if number % 10 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    let mut last = live.load();
     while last.port != 1_000 {
         let next = live.changed().await.unwrap();
         assert!(next.generation() > last.generation());
