@@ -36,10 +36,10 @@ mod secret;
 mod setting;
 mod source;
 mod standin;
+mod store;
 mod task;
 #[cfg(test)]
 mod testing;
-mod store;
 mod time;
 mod transport;
 
