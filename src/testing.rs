@@ -31,15 +31,8 @@ pub(crate) fn tree(pairs: &[(&str, &str)]) -> Tree {
     )
 }
 
-pub(crate) fn loaded(generation: u64, pairs: &[(&str, &str)]) -> Arc<Loaded> {
-    let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(generation);
-    Arc::new(Loaded::new(
-        generation,
-        now,
-        tree(pairs),
-        Vec::new(),
-        Arc::default(),
-    ))
+pub(crate) fn loaded(pairs: &[(&str, &str)]) -> Loaded {
+    Loaded::new(tree(pairs), "https://contoso.azconfig.io", Vec::new())
 }
 
 /// Stands where the application's handle will stand: a source over one publication, with its owner.
@@ -66,18 +59,9 @@ impl TestStore {
         store
     }
 
-    /// Publishes the next generation.
+    /// Publishes, and says the number of the current generation.
     pub(crate) fn publish(&self, pairs: &[(&str, &str)]) -> u64 {
-        let publication = &self.feed.publication;
-        let old = publication.current();
-        let generation = publication.generation() + 1;
-        let tree = tree(pairs);
-        let empty = Tree::default();
-        let changes = Tree::diff(old.as_ref().map_or(&empty, |old| old.tree()), &tree);
-        let now = publication.clock().now();
-        let loaded = Loaded::new(generation, now, tree, Vec::new(), Arc::new(changes));
-        assert!(publication.publish(Arc::new(loaded)));
-        generation
+        self.feed.publication.publish(loaded(pairs)).generation
     }
 }
 

@@ -94,7 +94,7 @@ async fn a_part_alone_still_sees_changes() {
     let mut held = Held::all().await;
     let publication = Arc::clone(&held.handle.as_ref().unwrap().feed.publication);
     held.keep(1 << 4);
-    publication.publish(crate::testing::loaded(2, &pairs("two", "2")));
+    publication.publish(crate::testing::loaded(&pairs("two", "2")));
     assert_eq!(*held.part.as_mut().unwrap().changed().await.unwrap(), 2);
 }
 
@@ -103,7 +103,7 @@ async fn a_derived_alone_still_sees_changes() {
     let mut held = Held::all().await;
     let publication = Arc::clone(&held.handle.as_ref().unwrap().feed.publication);
     held.keep(1 << 5);
-    publication.publish(crate::testing::loaded(2, &pairs("two", "2")));
+    publication.publish(crate::testing::loaded(&pairs("two", "2")));
     assert_eq!(*held.derived.as_mut().unwrap().changed().await.unwrap(), 2);
 }
 

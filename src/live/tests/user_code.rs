@@ -190,7 +190,7 @@ async fn t20_dropping_everything_inside_the_validator_is_safe() {
     let mut reader = live.reader();
     let publication = Arc::clone(&store.feed.publication);
     *held.lock().unwrap() = Some((live, store));
-    let next = crate::testing::loaded(2, &pairs("two", "2"));
+    let next = crate::testing::loaded(&pairs("two", "2"));
     publication.publish(next);
     while reader.load().port != 2 {
         tokio::task::yield_now().await;
