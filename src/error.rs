@@ -131,7 +131,8 @@ impl Error {
 
     /// The same error with more to say. `note` must hold names only, never a value.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
-        self.0.message = format!("{}; {note}", self.0.message).into();
+        let message = format!("{}; {note}", self.0.message);
+        self.inner().message = message.into();
         self
     }
 

@@ -18,7 +18,7 @@ const PAGES_AT_ONCE: usize = 16;
 /// Lists that are put together at a time.
 const LISTS_AT_ONCE: usize = 8;
 
-/// One remembered page and what asking for it gave: itself if it is unchanged.
+/// Where a page starts, and the page that stands there now: the known one if it is unchanged.
 type Checked = HashMap<Option<Box<str>>, Arc<Page>>;
 
 /// The lists after a check, and whether any of them differs from the known one.
@@ -32,26 +32,22 @@ pub(super) async fn check_lists(
     let budget = Budget::new(limits);
     let mut checked: Vec<Checked> = vec![Checked::new(); known.lists().len()];
     let jobs = jobs(selection, known, scope);
-    let mut answers = stream::iter(jobs)
-        .map(|(list, query, page)| {
-            let budget = &budget;
-            async move {
-                check_page(client, query, page, budget)
-                    .await
-                    .map(|page| (list, page))
-            }
-        })
+    // By index: a closure over references would not let the future be sent.
+    let mut answers = stream::iter(0..jobs.len())
+        .map(|at| check_page(client, &jobs[at], &budget))
         .buffer_unordered(PAGES_AT_ONCE);
     while let Some((list, page)) = answers.try_next().await? {
         checked[list].insert(page.start.clone(), page);
     }
     drop(answers);
-    let lists: Vec<Arc<List>> =
-        stream::iter(selection.queries().iter().zip(known.lists()).zip(checked))
-            .map(|((query, list), checked)| renew(client, query, list, checked, &budget))
-            .buffered(LISTS_AT_ONCE)
-            .try_collect()
-            .await?;
+    let lists: Vec<Arc<List>> = stream::iter(0..checked.len())
+        .map(|at| {
+            let (query, list) = (&selection.queries()[at], &known.lists()[at]);
+            renew(client, query, list, &checked[at], &budget)
+        })
+        .buffered(LISTS_AT_ONCE)
+        .try_collect()
+        .await?;
     let changed = lists
         .iter()
         .zip(known.lists())
@@ -59,19 +55,25 @@ pub(super) async fn check_lists(
     Ok((lists, changed))
 }
 
+/// One remembered page to ask for.
+struct Job<'a> {
+    list: usize,
+    query: &'a Query,
+    page: &'a Arc<Page>,
+}
+
 /// Every page that can change: neither snapshots nor the past can.
-fn jobs<'a>(
-    selection: &'a Selection,
-    known: &'a Walk,
-    scope: Scope,
-) -> Vec<(usize, &'a Query, &'a Arc<Page>)> {
+fn jobs<'a>(selection: &'a Selection, known: &'a Walk, scope: Scope) -> Vec<Job<'a>> {
     selection
         .queries()
         .iter()
         .zip(known.lists())
         .enumerate()
         .filter(|(_, (query, _))| can_change(query) && scope.covers(query.kind))
-        .flat_map(|(at, (query, list))| list.pages.iter().map(move |page| (at, query, page)))
+        .flat_map(|(list, (query, known))| {
+            let pages = known.pages.iter();
+            pages.map(move |page| Job { list, query, page })
+        })
         .collect()
 }
 
@@ -79,19 +81,20 @@ fn can_change(query: &Query) -> bool {
     matches!(query.target, Target::Filter { as_of: None, .. })
 }
 
-/// The page itself if it is unchanged, or what now stands where it started.
+/// The page itself if it is unchanged, or what now stands where it started, with the index of its list.
 async fn check_page(
     client: &EndpointClient,
-    query: &Query,
-    page: &Arc<Page>,
+    job: &Job<'_>,
     budget: &Budget,
-) -> Result<Arc<Page>> {
-    let (start, etag) = (page.start.as_deref(), page.etag.as_deref());
-    let answer = read_page(client, &query.target, start, etag, budget).await?;
-    Ok(match answer {
-        Some(new) if !new.same_content(page) => Arc::new(new),
-        _ => Arc::clone(page),
-    })
+) -> Result<(usize, Arc<Page>)> {
+    let known = job.page;
+    let (start, etag) = (known.start.as_deref(), known.etag.as_deref());
+    let answer = read_page(client, &job.query.target, start, etag, budget).await?;
+    let page = match answer {
+        Some(new) if !new.same_content(known) => Arc::new(new),
+        _ => Arc::clone(known),
+    };
+    Ok((job.list, page))
 }
 
 /// Puts a list together from checked pages. Where a page now leads to a place that was not checked, the walk
@@ -100,7 +103,7 @@ async fn renew(
     client: &EndpointClient,
     query: &Query,
     known: &Arc<List>,
-    checked: Checked,
+    checked: &Checked,
     budget: &Budget,
 ) -> Result<Arc<List>> {
     if checked.is_empty() {

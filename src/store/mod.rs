@@ -26,6 +26,8 @@ mod selector;
 mod sentinel;
 mod snapshot;
 mod sync_token;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod wire;
 
@@ -262,8 +264,10 @@ impl Store {
         // First the signal, then the data: a change in between is then seen by the next look at the signal.
         let marks = sentinel::read_sentinels(client, &self.sentinels, &none).await?;
         let budget = Budget::new(self.limits);
-        let lists: Vec<_> = stream::iter(self.selection.queries().iter().enumerate())
-            .map(|(index, query)| walk::read_list(client, index, query, &budget, observe))
+        let queries = self.selection.queries();
+        // By index: a closure over references would not let the future be sent.
+        let lists: Vec<_> = stream::iter(0..queries.len())
+            .map(|at| walk::read_list(client, at, &queries[at], &budget, observe))
             .buffered(LISTS_AT_ONCE)
             .map_ok(Arc::new)
             .try_collect()

@@ -86,15 +86,13 @@ pub(super) async fn read_referenced(
         .filter(|(_, content)| content.is_none())
         .map(|(name, _)| name.clone())
         .collect();
-    let read: Vec<(Box<str>, Content)> = stream::iter(missing)
-        .map(|name| async move {
-            let content = read_snapshot(client, &name, budget, arrived).await?;
-            Ok::<_, Error>((name, content))
-        })
-        .buffer_unordered(AT_ONCE)
+    // By index: a closure over references would not let the future be sent.
+    let read: Vec<Content> = stream::iter(0..missing.len())
+        .map(|at| read_snapshot(client, &missing[at], budget, arrived))
+        .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    contents.extend(read);
+    contents.extend(missing.into_iter().zip(read));
     Ok(contents)
 }
 
