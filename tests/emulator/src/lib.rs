@@ -10,6 +10,7 @@ mod clock;
 mod credential;
 mod emulator;
 mod error;
+pub mod events;
 mod fault;
 mod front;
 mod http_date;
