@@ -29,6 +29,7 @@ const INSTANCE_METADATA: &str = "169.254.169.254";
 #[derive(Default)]
 pub struct EmulatorBuilder {
     stores: Vec<String>,
+    replicas: Vec<(String, String)>,
     vaults: Vec<String>,
     services: Vec<(String, HostKind, Arc<dyn Service>)>,
     http1_only: bool,
@@ -40,6 +41,15 @@ impl EmulatorBuilder {
     #[must_use]
     pub fn store(mut self, name: impl Into<String>) -> Self {
         self.stores.push(name.into());
+        self
+    }
+
+    /// One more endpoint of a store: own host name, own sync tokens and lag, same settings, keys and roles.
+    ///
+    /// Starting panics if the builder was not told of the store before.
+    #[must_use]
+    pub fn replica(mut self, store: impl Into<String>, name: impl Into<String>) -> Self {
+        self.replicas.push((store.into(), name.into()));
         self
     }
 
@@ -128,7 +138,15 @@ impl EmulatorBuilder {
             let store = store(&world, &name, &issuer, &addresses);
             (name, store)
         });
-        let stores: BTreeMap<_, _> = stores.collect();
+        let mut stores: BTreeMap<_, _> = stores.collect();
+        for (region, (origin, name)) in self.replicas.into_iter().enumerate() {
+            let origin = stores.get(&origin);
+            let origin = origin.unwrap_or_else(|| panic!("the replica '{name}' has no store"));
+            let host = host_name(&name, "azconfig.io");
+            let replica = origin.replica(&host, region + 1);
+            world.register(&host, HostKind::Store, replica.service());
+            stores.insert(name, replica);
+        }
         let vaults = self.vaults.into_iter().map(|name| {
             let vault = vault(&world, &name, &issuer, &events);
             (name, vault)

@@ -34,6 +34,6 @@ pub use identity::IdentityHandle;
 pub use log::{Entry, RequestLog};
 pub use route::{HostKind, Resource, Route};
 pub use service::Service;
-pub use store::{Setting, StoreHandle};
+pub use store::{Composition, NewSnapshot, Setting, StoreHandle};
 pub use token::{TokenIssuer, TokenProblem};
 pub use vault::VaultHandle;
