@@ -11,3 +11,7 @@ pub(crate) fn from_value<T: serde::de::DeserializeOwned>(value: &Value) -> Resul
         .try_deserialize()
         .map_err(|_| Error::new(ErrorKind::InvalidValue, "a value does not fit"))
 }
+/// TEMPORARY
+pub fn from_config<T: serde::de::DeserializeOwned>(config: &config::Config) -> Result<T> {
+    from_value(&config.cache)
+}
