@@ -29,6 +29,7 @@
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
 mod error;
+mod refresh;
 mod secret;
 mod setting;
 mod time;
