@@ -10,6 +10,7 @@ use crate::clock::ClockHandle;
 use crate::credential::EmulatorCredential;
 use crate::emulator::{Emulator, Inner};
 use crate::error::EmulatorError;
+use crate::events::{EventHub, ObjectEvent};
 use crate::front::Sockets;
 use crate::identity::{Identity, IdentityHandle};
 use crate::route::HostKind;
@@ -132,8 +133,9 @@ impl EmulatorBuilder {
         let world = Arc::new(World::new(ClockHandle::starting_at(start)));
         let issuer = Arc::new(TokenIssuer::new(TENANT));
         let addresses = AddressBook::default();
+        let events = EventHub::default();
         let stores = self.stores.into_iter().map(|name| {
-            let store = store(&world, &name, &issuer, &addresses);
+            let store = store(&world, &name, &issuer, &addresses, &events);
             (name, store)
         });
         let mut stores: BTreeMap<_, _> = stores.collect();
@@ -146,7 +148,7 @@ impl EmulatorBuilder {
             stores.insert(name, replica);
         }
         let vaults = self.vaults.into_iter().map(|name| {
-            let vault = vault(&world, &name, &issuer);
+            let vault = vault(&world, &name, &issuer, &events);
             (name, vault)
         });
         let vaults: BTreeMap<_, _> = vaults.collect();
@@ -160,6 +162,7 @@ impl EmulatorBuilder {
             stores,
             vaults,
             identity,
+            events,
             sockets: None,
             runtime: None,
             issuer,
@@ -200,18 +203,28 @@ fn store(
     name: &str,
     issuer: &Arc<TokenIssuer>,
     addresses: &AddressBook,
+    events: &EventHub,
 ) -> StoreHandle {
     let host = host_name(name, "azconfig.io");
     let store = Arc::new(Store::new(&host, issuer.clone()));
+    let (events, origin) = (events.clone(), host.clone());
+    store.listen(Box::new(move |change| {
+        events.publish(change.into_event(&origin));
+    }));
     world.register(&host, HostKind::Store, store.clone());
     StoreHandle::new(store, world.clock.clone(), addresses.clone())
 }
 
-fn vault(world: &World, name: &str, issuer: &Arc<TokenIssuer>) -> VaultHandle {
+fn vault(world: &World, name: &str, issuer: &Arc<TokenIssuer>, events: &EventHub) -> VaultHandle {
     let host = host_name(name, "vault.azure.net");
     let (name, suffix) = host.split_once('.').unwrap_or((&host, ""));
     let vault = Arc::new(Vault::with_suffix(name, suffix, issuer.clone()));
     world.register(&host, HostKind::Vault, vault.clone());
+    let (clock, events, vault_name) = (world.clock.clone(), events.clone(), name.to_owned());
+    vault.watch(Arc::new(move |object| {
+        let event = ObjectEvent::NewVersionCreated.of(&vault_name, object, clock.now());
+        events.publish(event);
+    }));
     let clock = world.clock.clone();
     VaultHandle::new(vault, Arc::new(move || clock.now()))
 }

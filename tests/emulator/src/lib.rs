@@ -11,6 +11,7 @@ mod credential;
 mod dns;
 mod emulator;
 mod error;
+pub mod events;
 mod fault;
 mod front;
 mod http_date;
