@@ -23,6 +23,8 @@ pub(crate) struct Sockets {
     authority: Authority,
     protocols: &'static [&'static [u8]],
     ports: Mutex<HashMap<String, Port>>,
+    /// Where new clients are sent instead of a service's own port.
+    detours: Mutex<HashMap<String, SocketAddr>>,
 }
 
 struct Port {
@@ -42,6 +44,7 @@ impl Sockets {
             authority: Authority::new()?,
             protocols: if http1_only { HTTP1 } else { HTTP2_AND_1 },
             ports: Mutex::default(),
+            detours: Mutex::default(),
             world,
         };
         for site in sockets.world.sites() {
@@ -69,6 +72,22 @@ impl Sockets {
         self.ports().get(host).map(|port| port.address)
     }
 
+    /// Sends new clients to `address` when they mean `host`.
+    pub(crate) fn detour(&self, host: &str, address: SocketAddr) {
+        let mut detours = self.detours.lock().unwrap_or_else(PoisonError::into_inner);
+        detours.insert(host.to_owned(), address);
+    }
+
+    /// Where clients find each service by its real name.
+    pub(crate) fn resolved(&self) -> Vec<(String, SocketAddr)> {
+        let mut addresses = self.addresses();
+        let detours = self.detours.lock().unwrap_or_else(PoisonError::into_inner);
+        for (host, address) in &mut addresses {
+            *address = detours.get(host).copied().unwrap_or(*address);
+        }
+        addresses
+    }
+
     pub(crate) fn addresses(&self) -> Vec<(String, SocketAddr)> {
         let ports = self.ports();
         let all = ports
@@ -85,7 +104,7 @@ impl Sockets {
     pub(crate) fn show(&self, host: &str, kind: CertificateKind) -> Result<(), EmulatorError> {
         let config = self.authority.server(host, kind, self.protocols)?;
         let ports = self.ports();
-        let port = ports.get(host).ok_or_else(|| unknown(host))?;
+        let port = ports.get(host).ok_or_else(|| Self::unknown(host))?;
         *port.tls.lock().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
@@ -94,7 +113,7 @@ impl Sockets {
     pub(crate) async fn close(&self, host: &str) -> Result<(), EmulatorError> {
         let task = {
             let mut ports = self.ports();
-            let port = ports.get_mut(host).ok_or_else(|| unknown(host))?;
+            let port = ports.get_mut(host).ok_or_else(|| Self::unknown(host))?;
             port.task.take()
         };
         if let Some(task) = task {
@@ -109,19 +128,23 @@ impl Sockets {
     pub(crate) async fn reopen(&self, host: &str) -> Result<(), EmulatorError> {
         let (address, tls) = {
             let ports = self.ports();
-            let port = ports.get(host).ok_or_else(|| unknown(host))?;
+            let port = ports.get(host).ok_or_else(|| Self::unknown(host))?;
             if port.task.is_some() {
                 return Ok(());
             }
             (port.address, port.tls.clone())
         };
-        let site = self.world.site(host).ok_or_else(|| unknown(host))?;
+        let site = self.world.site(host).ok_or_else(|| Self::unknown(host))?;
         let listener = bind(address.port()).await?;
         let task = accept_on(listener, self.world.clone(), site, tls);
         if let Some(port) = self.ports().get_mut(host) {
             port.task = Some(task);
         }
         Ok(())
+    }
+
+    pub(crate) fn unknown(host: &str) -> EmulatorError {
+        EmulatorError::new(format!("no service of the emulator is called '{host}'"))
     }
 
     fn ports(&self) -> MutexGuard<'_, HashMap<String, Port>> {
@@ -137,10 +160,6 @@ impl Drop for Sockets {
             }
         }
     }
-}
-
-fn unknown(host: &str) -> EmulatorError {
-    EmulatorError::new(format!("no service of the emulator is called '{host}'"))
 }
 
 fn unbound(error: std::io::Error) -> EmulatorError {
