@@ -34,8 +34,12 @@ struct Port {
 }
 
 impl Sockets {
-    /// Opens a port for every service that the world holds now.
-    pub(crate) async fn open(world: Arc<World>, http1_only: bool) -> Result<Self, EmulatorError> {
+    /// Opens a port for every service that the world holds now: the one in `chosen`, or a free one.
+    pub(crate) async fn open(
+        world: Arc<World>,
+        http1_only: bool,
+        chosen: &HashMap<String, u16>,
+    ) -> Result<Self, EmulatorError> {
         let sockets = Self {
             authority: Authority::new()?,
             protocols: if http1_only { HTTP1 } else { HTTP2_AND_1 },
@@ -44,17 +48,18 @@ impl Sockets {
             world,
         };
         for site in sockets.world.sites() {
-            sockets.listen(site).await?;
+            let port = chosen.get(&site.host).copied().unwrap_or_default();
+            sockets.listen(site, port).await?;
         }
         Ok(sockets)
     }
 
-    async fn listen(&self, site: Arc<Site>) -> Result<(), EmulatorError> {
+    async fn listen(&self, site: Arc<Site>, port: u16) -> Result<(), EmulatorError> {
         let tls = self
             .authority
             .server(&site.host, CertificateKind::Good, self.protocols)?;
         let tls = Arc::new(Mutex::new(tls));
-        let listener = bind(0).await?;
+        let listener = bind(port).await?;
         let address = listener.local_addr().map_err(unbound)?;
         let host = site.host.clone();
         let task = accept_on(listener, self.world.clone(), site, tls.clone());
@@ -163,7 +168,15 @@ fn unbound(error: std::io::Error) -> EmulatorError {
 
 async fn bind(port: u16) -> Result<TcpListener, EmulatorError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address).await.map_err(unbound)
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match port {
+            0 => unbound(error),
+            _ => EmulatorError::because(
+                format!("port {port} of loopback could not be opened"),
+                error,
+            ),
+        })
 }
 
 /// The one place that spawns a listener. Its connections live in its own set, so that they end with it.
