@@ -1,0 +1,97 @@
+//! What a store holds, and what it held.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use time::OffsetDateTime;
+
+use super::setting::{Name, Setting};
+
+/// The settings of a store at one moment, in the order of the service.
+pub(crate) type Items = BTreeMap<Name, Arc<Setting>>;
+
+/// The content of a store with its history.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    items: Items,
+    revisions: Vec<Revision>,
+}
+
+/// One change of one setting.
+#[derive(Clone, Debug)]
+pub(crate) struct Revision {
+    pub(crate) at: OffsetDateTime,
+    pub(crate) name: Name,
+    /// The setting as it was written; none if it was deleted.
+    pub(crate) setting: Option<Arc<Setting>>,
+}
+
+impl State {
+    pub(crate) fn items(&self) -> &Items {
+        &self.items
+    }
+
+    /// All changes, oldest first. The position of a change plus one is its sequence number.
+    pub(crate) fn revisions(&self) -> &[Revision] {
+        &self.revisions
+    }
+
+    pub(crate) fn get(&self, name: &Name) -> Option<&Arc<Setting>> {
+        self.items.get(name)
+    }
+
+    /// Writes `setting` with a new ETag. Writing what is there already is a change too, as in the service.
+    pub(crate) fn put(&mut self, mut setting: Setting, now: OffsetDateTime) -> Arc<Setting> {
+        setting.etag = random_etag();
+        setting.last_modified = now;
+        self.record(setting, now)
+    }
+
+    /// Locks or unlocks; the ETag changes only if the state does.
+    pub(crate) fn lock(
+        &mut self,
+        name: &Name,
+        locked: bool,
+        now: OffsetDateTime,
+    ) -> Option<Arc<Setting>> {
+        let found = self.items.get(name)?.clone();
+        if found.locked == locked {
+            return Some(found);
+        }
+        let mut setting = Setting::clone(&found);
+        setting.locked = locked;
+        setting.etag = random_etag();
+        Some(self.record(setting, now))
+    }
+
+    pub(crate) fn remove(&mut self, name: &Name, now: OffsetDateTime) -> Option<Arc<Setting>> {
+        let removed = self.items.remove(name)?;
+        self.revisions.push(Revision {
+            at: now,
+            name: name.clone(),
+            setting: None,
+        });
+        Some(removed)
+    }
+
+    fn record(&mut self, setting: Setting, now: OffsetDateTime) -> Arc<Setting> {
+        let (name, setting) = (setting.name(), Arc::new(setting));
+        self.items.insert(name.clone(), setting.clone());
+        self.revisions.push(Revision {
+            at: now,
+            name,
+            setting: Some(setting.clone()),
+        });
+        setting
+    }
+}
+
+/// 128 random bits in base64url, as the service's ETags.
+pub(crate) fn random_etag() -> String {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).expect("the system has a random source");
+    BASE64URL.encode(bytes)
+}
