@@ -10,6 +10,7 @@ use crate::clock::ClockHandle;
 use crate::credential::EmulatorCredential;
 use crate::emulator::{Emulator, Inner};
 use crate::error::EmulatorError;
+use crate::events::{EventHub, ObjectEvent};
 use crate::front::Sockets;
 use crate::identity::{Identity, IdentityHandle};
 use crate::route::HostKind;
@@ -28,6 +29,7 @@ const INSTANCE_METADATA: &str = "169.254.169.254";
 #[derive(Default)]
 pub struct EmulatorBuilder {
     stores: Vec<String>,
+    replicas: Vec<(String, String)>,
     vaults: Vec<String>,
     services: Vec<(String, HostKind, Arc<dyn Service>)>,
     http1_only: bool,
@@ -39,6 +41,15 @@ impl EmulatorBuilder {
     #[must_use]
     pub fn store(mut self, name: impl Into<String>) -> Self {
         self.stores.push(name.into());
+        self
+    }
+
+    /// One more endpoint of a store: own host name, own sync tokens and lag, same settings, keys and roles.
+    ///
+    /// Starting panics if the builder was not told of the store before.
+    #[must_use]
+    pub fn replica(mut self, store: impl Into<String>, name: impl Into<String>) -> Self {
+        self.replicas.push((store.into(), name.into()));
         self
     }
 
@@ -122,13 +133,22 @@ impl EmulatorBuilder {
         let world = Arc::new(World::new(ClockHandle::starting_at(start)));
         let issuer = Arc::new(TokenIssuer::new(TENANT));
         let addresses = AddressBook::default();
+        let events = EventHub::default();
         let stores = self.stores.into_iter().map(|name| {
             let store = store(&world, &name, &issuer, &addresses);
             (name, store)
         });
-        let stores: BTreeMap<_, _> = stores.collect();
+        let mut stores: BTreeMap<_, _> = stores.collect();
+        for (region, (origin, name)) in self.replicas.into_iter().enumerate() {
+            let origin = stores.get(&origin);
+            let origin = origin.unwrap_or_else(|| panic!("the replica '{name}' has no store"));
+            let host = host_name(&name, "azconfig.io");
+            let replica = origin.replica(&host, region + 1);
+            world.register(&host, HostKind::Store, replica.service());
+            stores.insert(name, replica);
+        }
         let vaults = self.vaults.into_iter().map(|name| {
-            let vault = vault(&world, &name, &issuer);
+            let vault = vault(&world, &name, &issuer, &events);
             (name, vault)
         });
         let vaults: BTreeMap<_, _> = vaults.collect();
@@ -142,6 +162,7 @@ impl EmulatorBuilder {
             stores,
             vaults,
             identity,
+            events,
             sockets: None,
             runtime: None,
             issuer,
@@ -189,11 +210,16 @@ fn store(
     StoreHandle::new(store, world.clock.clone(), addresses.clone())
 }
 
-fn vault(world: &World, name: &str, issuer: &Arc<TokenIssuer>) -> VaultHandle {
+fn vault(world: &World, name: &str, issuer: &Arc<TokenIssuer>, events: &EventHub) -> VaultHandle {
     let host = host_name(name, "vault.azure.net");
     let (name, suffix) = host.split_once('.').unwrap_or((&host, ""));
     let vault = Arc::new(Vault::with_suffix(name, suffix, issuer.clone()));
     world.register(&host, HostKind::Vault, vault.clone());
+    let (clock, events, vault_name) = (world.clock.clone(), events.clone(), name.to_owned());
+    vault.watch(Arc::new(move |object| {
+        let event = ObjectEvent::NewVersionCreated.of(&vault_name, object, clock.now());
+        events.publish(event);
+    }));
     let clock = world.clock.clone();
     VaultHandle::new(vault, Arc::new(move || clock.now()))
 }

@@ -15,6 +15,7 @@ use crate::client::ClientSettings;
 use crate::clock::ClockHandle;
 use crate::credential::EmulatorCredential;
 use crate::error::EmulatorError;
+use crate::events::EventHub;
 use crate::fault::Faults;
 use crate::front::{CertificateKind, MemoryTransport, Sockets};
 use crate::identity::IdentityHandle;
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) stores: BTreeMap<String, StoreHandle>,
     pub(crate) vaults: BTreeMap<String, VaultHandle>,
     pub(crate) identity: IdentityHandle,
+    pub(crate) events: EventHub,
     pub(crate) sockets: Option<Arc<Sockets>>,
     pub(crate) runtime: Option<Runtime>,
 }
@@ -96,6 +98,11 @@ impl Emulator {
     /// The token authority and the managed identity endpoints.
     pub fn identity(&self) -> IdentityHandle {
         self.0.identity.clone()
+    }
+
+    /// The events that stores and vaults raise for their changes.
+    pub fn events(&self) -> EventHub {
+        self.0.events.clone()
     }
 
     /// `builder` with the emulator's authority as the only trusted one, and every real host name led to loopback.

@@ -1,5 +1,6 @@
 //! What a store holds, and what it held.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use time::OffsetDateTime;
 
 use super::setting::{Name, Setting};
+use super::snapshots::Snapshots;
 
 /// The settings of a store at one moment, in the order of the service.
 pub(crate) type Items = BTreeMap<Name, Arc<Setting>>;
@@ -18,6 +20,7 @@ pub(crate) type Items = BTreeMap<Name, Arc<Setting>>;
 pub(crate) struct State {
     items: Items,
     revisions: Vec<Revision>,
+    pub(crate) snapshots: Snapshots,
 }
 
 /// One change of one setting.
@@ -37,6 +40,27 @@ impl State {
     /// All changes, oldest first. The position of a change plus one is its sequence number.
     pub(crate) fn revisions(&self) -> &[Revision] {
         &self.revisions
+    }
+
+    /// How many changes had been made at `at`.
+    pub(crate) fn changes_until(&self, at: OffsetDateTime) -> usize {
+        let later = self.revisions.iter().position(|revision| revision.at > at);
+        later.unwrap_or(self.revisions.len())
+    }
+
+    /// The settings after the first `changes`.
+    pub(crate) fn items_after(&self, changes: usize) -> Cow<'_, Items> {
+        if changes >= self.revisions.len() {
+            return Cow::Borrowed(&self.items);
+        }
+        let mut items = Items::new();
+        for Revision { name, setting, .. } in &self.revisions[..changes] {
+            match setting {
+                Some(setting) => items.insert(name.clone(), setting.clone()),
+                None => items.remove(name),
+            };
+        }
+        Cow::Owned(items)
     }
 
     pub(crate) fn get(&self, name: &Name) -> Option<&Arc<Setting>> {
