@@ -45,10 +45,9 @@ export async function collect(iterator) {
 }
 
 function innermost(error) {
-  const inner = error.details?.error?.innererror ?? error.details?.innererror;
-  return inner?.code ?? error.code;
+  return error.details?.error?.innerError?.code ?? error.code;
 }
 
 function describe(error) {
-  return `${error?.stack ?? error}`.split("\n").slice(0, 3).join(" | ").slice(0, 600);
+  return `${error?.stack ?? error}`.split("\n").filter((line) => !line.includes("node_modules") && line.trim()).join(" | ").slice(0, 900);
 }

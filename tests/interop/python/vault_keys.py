@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from checks import check, equal, refused
 from world import cryptography, keys as client_of
 
-QUICKLY = {"polling_interval": 0.01}
+QUICKLY = {"_polling_interval": 0.01}
 TEXT = b"the quick brown fox"
 CURVES = {"P-256": (ec.SECP256R1(), "256"), "P-384": (ec.SECP384R1(), "384"), "P-521": (ec.SECP521R1(), "512")}
 
@@ -111,10 +111,10 @@ def _cryptography(client):
         for bits, kind in (("256", hashes.SHA256()), ("384", hashes.SHA384()), ("512", hashes.SHA512())):
             digest = hashlib.new("sha" + bits, TEXT).digest()
             for name, scheme in (
-                ("rs", padding.PKCS1v15()),
-                ("ps", padding.PSS(padding.MGF1(kind), padding.PSS.DIGEST_LENGTH)),
+                ("RS", padding.PKCS1v15()),
+                ("PS", padding.PSS(padding.MGF1(kind), padding.PSS.DIGEST_LENGTH)),
             ):
-                signed = worker.sign(SignatureAlgorithm[name + bits], digest)
+                signed = worker.sign(SignatureAlgorithm(name + bits), digest)
                 _public(key).verify(signed.signature, digest, scheme, utils.Prehashed(kind))
 
     @check("keys: signed by the vault with ECDSA, verified here; altered, refused")
@@ -122,7 +122,7 @@ def _cryptography(client):
         for curve, (_, bits) in CURVES.items():
             made = client.create_ec_key("ec-" + bits, curve=curve)
             digest = hashlib.new("sha" + bits, TEXT).digest()
-            signature = cryptography(made).sign(SignatureAlgorithm["es" + bits], digest).signature
+            signature = cryptography(made).sign(SignatureAlgorithm("ES" + bits), digest).signature
             half = len(signature) // 2
             der = utils.encode_dss_signature(_number(signature[:half]), _number(signature[half:]))
             kind = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}[bits]

@@ -8,7 +8,7 @@ from azure.keyvault.secrets import SecretClient
 from checks import check, equal, refused
 from world import OPTIONS, WORLD, credential, secrets as client_of
 
-QUICKLY = {"polling_interval": 0.01}
+QUICKLY = {"_polling_interval": 0.01}
 
 
 def secrets():
