@@ -71,6 +71,7 @@ pub use refresh::{RefreshOptions, RefreshOutcome, Status};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
+pub use standin::from_config;
 pub use startup::StartupOptions;
 pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;

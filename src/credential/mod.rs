@@ -6,6 +6,8 @@
 mod cached;
 mod failure;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use cached::CachedCredential;
 pub(crate) use failure::CredentialFailure;

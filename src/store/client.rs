@@ -1,7 +1,8 @@
 //! One endpoint: sends requests, retries them shortly, and carries its own sync tokens.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use azure_core::http::headers::{ACCEPT, HeaderName, Headers};
 use azure_core::http::{HttpClient, Method, Request, Url};
@@ -10,9 +11,10 @@ use bytes::Bytes;
 use super::audience;
 use super::auth::{Authorizer, StoreCredential, http_date};
 use super::endpoint::Endpoint;
-use super::failure::{from_status, from_transport, is_retriable};
+use super::failure::{from_status, from_transport, is_gone, is_retriable};
+use super::gate::Gate;
 use super::query::RequestLines;
-use super::retry::{RETRIES, pause};
+use super::retry::{LONGEST_PAUSE, RETRIES, pause};
 use super::sync_token::SyncTokens;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,6 +32,8 @@ pub(super) struct Shared {
     pub(super) lines: RequestLines,
     pub(super) transport: Arc<dyn HttpClient>,
     pub(super) authorizer: Authorizer,
+    /// True if there is more than one endpoint.
+    pub(super) alternatives: AtomicBool,
 }
 
 /// What an answer must be.
@@ -108,6 +112,7 @@ pub(super) struct EndpointClient {
     endpoint: Endpoint,
     scope: String,
     sync_tokens: SyncTokens,
+    gate: Gate,
     shared: Arc<Shared>,
 }
 
@@ -123,6 +128,7 @@ impl EndpointClient {
             endpoint,
             scope,
             sync_tokens: SyncTokens::default(),
+            gate: Gate::default(),
             shared,
         }
     }
@@ -133,6 +139,11 @@ impl EndpointClient {
 
     pub(super) fn lines(&self) -> &RequestLines {
         &self.shared.lines
+    }
+
+    /// How long the endpoint does not want to be asked.
+    pub(super) fn closed_for(&self) -> Option<Duration> {
+        self.gate.closed_for()
     }
 
     pub(super) fn sync_tokens(&self) -> &SyncTokens {
@@ -146,20 +157,27 @@ impl EndpointClient {
         let mut learned = false;
         let mut attempt = 0;
         loop {
+            self.gate.pass().await?;
             let error = match self.attempt(&url, call, &mut learned).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let wait = pause(attempt, error.retry_after());
-            match wait {
-                Some(wait) if attempt < RETRIES && is_retriable(&error) => {
-                    tracing::debug!(endpoint = %self.endpoint.as_str(), attempt, error = %error, "retrying");
-                    tokio::time::sleep(wait).await;
-                    attempt += 1;
-                }
-                _ => return Err(error),
+            if let Some(asked) = error.retry_after() {
+                self.gate.close(asked);
             }
+            if attempt == RETRIES || !self.may_try_again(&error) {
+                return Err(error);
+            }
+            tracing::debug!(error = %error, attempt, "the store is asked again");
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
         }
+    }
+
+    fn may_try_again(&self, error: &Error) -> bool {
+        let soon = error.retry_after().unwrap_or_default() <= LONGEST_PAUSE;
+        let elsewhere = self.shared.alternatives.load(Ordering::Relaxed) && is_gone(error);
+        soon && !elsewhere && is_retriable(error)
     }
 
     /// One attempt; one more at once if a 401 taught something.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::client::EndpointClient;
 use super::failure::is_failoverable;
-use super::retry::LONGEST_RETRY_AFTER;
+use super::retry::LONGEST_PAUSE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::{Instant, later};
 
@@ -18,15 +18,9 @@ struct Health {
     failures: u32,
     /// Not preferred before this, while another endpoint is at hand.
     backoff_until: Option<Instant>,
-    /// Not asked at all before this: the service said so.
-    closed_until: Option<Instant>,
 }
 
 impl Health {
-    fn is_closed(&self, now: Instant) -> bool {
-        self.closed_until.is_some_and(|until| until > now)
-    }
-
     fn backs_off(&self, now: Instant) -> bool {
         self.backoff_until.is_some_and(|until| until > now)
     }
@@ -57,14 +51,10 @@ impl Member {
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
     }
 
-    fn failed(&self, error: &Error) {
-        let now = Instant::now();
+    fn failed(&self) {
         let mut health = self.health();
         health.failures = health.failures.saturating_add(1);
-        health.backoff_until = Some(later(now, backoff(health.failures)));
-        health.closed_until = error
-            .retry_after()
-            .map(|asked| later(now, asked.min(LONGEST_RETRY_AFTER)));
+        health.backoff_until = Some(later(Instant::now(), backoff(health.failures)));
         self.set_health(health);
     }
 }
@@ -138,11 +128,6 @@ impl Fleet {
 
     pub(super) fn status(&self) -> Vec<EndpointStatus> {
         let now = Instant::now();
-        let left = |until: Option<Instant>| {
-            until
-                .map(|until| until.saturating_duration_since(now))
-                .filter(|left| !left.is_zero())
-        };
         self.members()
             .iter()
             .map(|member| {
@@ -151,8 +136,11 @@ impl Fleet {
                     endpoint: member.client.endpoint().as_str().to_owned(),
                     discovered: member.discovered,
                     failures: health.failures,
-                    backs_off_for: left(health.backoff_until),
-                    closed_for: left(health.closed_until),
+                    backs_off_for: health
+                        .backoff_until
+                        .map(|until| until.saturating_duration_since(now))
+                        .filter(|left| !left.is_zero()),
+                    closed_for: member.client.closed_for(),
                 }
             })
             .collect()
@@ -164,18 +152,23 @@ impl Fleet {
         let now = Instant::now();
         let mut open: Vec<Arc<Member>> = self.members();
         self.rotated(&mut open);
-        let gate = open
+        let closed_for = open
             .iter()
-            .filter_map(|member| member.health().closed_until)
+            .filter_map(|member| member.client.closed_for())
             .min();
-        open.retain(|member| !member.health().is_closed(now));
+        open.retain(|member| {
+            member
+                .client
+                .closed_for()
+                .is_none_or(|left| left <= LONGEST_PAUSE)
+        });
         if open.iter().any(|member| !member.health().backs_off(now)) {
             open.retain(|member| !member.health().backs_off(now));
         }
         Attempts {
             fleet: self,
             errors: Vec::new(),
-            closed_for: gate.map(|until| until.saturating_duration_since(now)),
+            closed_for,
             members: open.into_iter(),
         }
     }
@@ -230,7 +223,7 @@ impl Attempts<'_> {
         if !is_failoverable(&error) {
             return Err(error);
         }
-        member.failed(&error);
+        member.failed();
         tracing::debug!(error = %error, "the endpoint is left alone for a while");
         self.errors.push(error);
         Ok(())

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio_util::sync::CancellationToken;
 
 mod audience;
 mod auth;
@@ -16,6 +18,7 @@ mod endpoint;
 mod failure;
 mod filter;
 mod fleet;
+mod gate;
 mod hmac;
 mod link;
 mod page;
@@ -149,6 +152,7 @@ impl Store {
             },
             transport: transport as Arc<dyn HttpClient>,
             authorizer: Authorizer::new(options.credential, clock),
+            alternatives: AtomicBool::new(options.endpoints.len() > 1),
         });
         let mut members: Vec<Arc<Member>> = Vec::new();
         for endpoint in options.endpoints {
@@ -265,9 +269,20 @@ impl Store {
         let marks = sentinel::read_sentinels(client, &self.sentinels, &none).await?;
         let budget = Budget::new(self.limits);
         let queries = self.selection.queries();
+        // The first page shows whether the endpoint answers at all; only then does the rest set out.
+        let answers = CancellationToken::new();
+        let told = |progress: Progress<'_>| {
+            answers.cancel();
+            observe(progress);
+        };
         // By index: a closure over references would not let the future be sent.
         let lists: Vec<_> = stream::iter(0..queries.len())
-            .map(|at| walk::read_list(client, at, &queries[at], &budget, observe))
+            .map(async |at| {
+                if at > 0 {
+                    answers.cancelled().await;
+                }
+                walk::read_list(client, at, &queries[at], &budget, &told).await
+            })
             .buffered(LISTS_AT_ONCE)
             .map_ok(Arc::new)
             .try_collect()

@@ -135,7 +135,7 @@ impl EmulatorBuilder {
         let addresses = AddressBook::default();
         let events = EventHub::default();
         let stores = self.stores.into_iter().map(|name| {
-            let store = store(&world, &name, &issuer, &addresses);
+            let store = store(&world, &name, &issuer, &addresses, &events);
             (name, store)
         });
         let mut stores: BTreeMap<_, _> = stores.collect();
@@ -203,9 +203,14 @@ fn store(
     name: &str,
     issuer: &Arc<TokenIssuer>,
     addresses: &AddressBook,
+    events: &EventHub,
 ) -> StoreHandle {
     let host = host_name(name, "azconfig.io");
     let store = Arc::new(Store::new(&host, issuer.clone()));
+    let (events, origin) = (events.clone(), host.clone());
+    store.listen(Box::new(move |change| {
+        events.publish(change.into_event(&origin));
+    }));
     world.register(&host, HostKind::Store, store.clone());
     StoreHandle::new(store, world.clock.clone(), addresses.clone())
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use config_azure_emulator::Emulator;
 use config_azure_emulator::events::{
     Event, EventSchema, ObjectEvent, SettingEvent, SnapshotEvent, Webhook,
 };
 use config_azure_emulator::vault::NewSecret;
+use config_azure_emulator::{Emulator, NewSnapshot};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -141,6 +141,47 @@ fn vaults_raise_events_for_new_versions() {
         .collect();
     assert_eq!(kinds.len(), 4);
     assert_eq!(kinds[3], "Microsoft.KeyVault.KeyNewVersionCreated");
+}
+
+#[test]
+fn stores_raise_events_for_every_change() {
+    let emulator = Emulator::builder()
+        .store("contoso")
+        .clock_start(NOW)
+        .in_memory();
+    let store = emulator.store("contoso");
+    let etag = store.set("a", "prod", "hidden");
+    let event = emulator.events().latest().expect("an event");
+    assert_eq!(event.kind, "Microsoft.AppConfiguration.KeyValueModified");
+    assert_eq!(event.subject, "https://contoso.azconfig.io/kv/a?label=prod");
+    let token = store.sync_token();
+    assert_eq!(
+        event.data,
+        json!({"key": "a", "label": "prod", "etag": etag, "syncToken": token})
+    );
+    store
+        .create_snapshot(NewSnapshot::new("s").filter("*", Some("prod")))
+        .expect("a snapshot");
+    store.archive_snapshot("s", true);
+    store.delete("a", "prod");
+    store.delete("a", "prod");
+    let events = emulator.events().published();
+    let kinds: Vec<_> = events
+        .iter()
+        .map(|event| event.kind.rsplit('.').next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "KeyValueModified",
+            "SnapshotCreated",
+            "SnapshotModified",
+            "KeyValueDeleted"
+        ]
+    );
+    assert_eq!(events[3].data["etag"], etag.as_str());
+    assert_ne!(events[3].data["syncToken"], token.as_str());
+    assert!(!Event::batch(&events, EventSchema::EventGrid).contains("hidden"));
 }
 
 /// What a webhook received, and how it answers.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{Event, GROUP, event_id};
+use crate::store::{StoreChange, Subject, sync_token};
 
 /// A setting that was written or deleted.
 #[derive(Clone, Debug)]
@@ -59,6 +60,35 @@ impl SnapshotEvent {
         let subject = format!("https://{host}/snapshots/{}", escape(&self.name));
         let data = json!({"name": self.name, "etag": self.etag, "syncToken": self.sync_token});
         event(word, host, subject, data, time)
+    }
+}
+
+impl StoreChange {
+    /// The event of the store with this host name; the sync token is the one of the store itself.
+    pub(crate) fn into_event(self, host: &str) -> Event {
+        let Self { etag, at, .. } = self;
+        let sync_token = sync_token::write(0, self.changes);
+        match self.subject {
+            Subject::Setting {
+                key,
+                label,
+                deleted,
+            } => SettingEvent {
+                key,
+                label,
+                etag,
+                deleted,
+                sync_token,
+            }
+            .of(host, at),
+            Subject::Snapshot { name, created } => SnapshotEvent {
+                name,
+                etag,
+                created,
+                sync_token,
+            }
+            .of(host, at),
+        }
     }
 }
 

@@ -139,23 +139,22 @@ impl StoreHandle {
     /// The service would refuse it: bad filters, or several labels in a composition by key.
     pub fn create_snapshot(&self, snapshot: NewSnapshot) -> Result<(), EmulatorError> {
         let name = snapshot.name.clone();
+        let now = self.clock.now();
         let mut state = self.store.state();
-        let composed = Snapshot::compose(snapshot, state.items(), self.clock.now());
+        let composed = Snapshot::compose(snapshot, state.items(), now);
         let composed = composed.map_err(|problem| {
             let body = problem.into_response().into_body();
             let why = String::from_utf8_lossy(&body).into_owned();
             EmulatorError::new(format!("the snapshot '{name}' is refused: {why}"))
         })?;
-        state.snapshots.insert(composed);
+        state.add_snapshot(composed, now);
         Ok(())
     }
 
     /// Archives a snapshot or takes it back; says whether there is one.
     pub fn archive_snapshot(&self, name: &str, archived: bool) -> bool {
         let now = self.clock.now();
-        let mut state = self.store.state();
-        let found = state.snapshots.get_mut(name, now);
-        found.map(|found| found.archive(archived, now)).is_some()
+        self.store.state().archive_snapshot(name, archived, now)
     }
 
     /// The sync token of this endpoint after the last change, as an event about that change carries it.

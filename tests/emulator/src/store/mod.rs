@@ -6,6 +6,7 @@ mod filter;
 mod handle;
 mod hmac;
 mod item;
+mod journal;
 mod json;
 mod kvset;
 mod list;
@@ -17,7 +18,7 @@ mod revisions;
 mod setting;
 mod snapshots;
 mod state;
-mod sync_token;
+pub(crate) mod sync_token;
 mod time_gate;
 mod version;
 
@@ -30,6 +31,7 @@ use time::OffsetDateTime;
 use auth::Gate;
 use call::{Call, Options};
 pub use handle::StoreHandle;
+pub(crate) use journal::{Listener, StoreChange, Subject};
 use problem::Problem;
 use query::Query;
 pub use setting::Setting;
@@ -70,6 +72,11 @@ impl Store {
             gate: self.gate.clone(),
             options: RwLock::new(self.options()),
         }
+    }
+
+    /// Tells `listener` of every change from now on.
+    pub(crate) fn listen(&self, listener: Listener) {
+        self.state().journal.listen(listener);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use time::OffsetDateTime;
 
+use super::journal::{Journal, Subject};
 use super::setting::{Name, Setting};
-use super::snapshots::Snapshots;
+use super::snapshots::{Snapshot, Snapshots};
 
 /// The settings of a store at one moment, in the order of the service.
 pub(crate) type Items = BTreeMap<Name, Arc<Setting>>;
@@ -21,6 +22,7 @@ pub(crate) struct State {
     items: Items,
     revisions: Vec<Revision>,
     pub(crate) snapshots: Snapshots,
+    pub(crate) journal: Journal,
 }
 
 /// One change of one setting.
@@ -98,7 +100,30 @@ impl State {
             name: name.clone(),
             setting: None,
         });
+        self.tell_setting(&removed, true, now);
         Some(removed)
+    }
+
+    pub(crate) fn add_snapshot(&mut self, snapshot: Snapshot, now: OffsetDateTime) {
+        self.tell_snapshot(&snapshot, true, now);
+        self.snapshots.insert(snapshot);
+    }
+
+    /// Archives a snapshot or takes it back; says whether there is one.
+    pub(crate) fn archive_snapshot(
+        &mut self,
+        name: &str,
+        archived: bool,
+        now: OffsetDateTime,
+    ) -> bool {
+        let Some(found) = self.snapshots.get_mut(name, now) else {
+            return false;
+        };
+        found.archive(archived, now);
+        if let Some(found) = self.snapshots.get(name, now) {
+            self.tell_snapshot(found, false, now);
+        }
+        true
     }
 
     fn record(&mut self, setting: Setting, now: OffsetDateTime) -> Arc<Setting> {
@@ -109,7 +134,27 @@ impl State {
             name,
             setting: Some(setting.clone()),
         });
+        self.tell_setting(&setting, false, now);
         setting
+    }
+
+    fn tell_setting(&self, setting: &Setting, deleted: bool, now: OffsetDateTime) {
+        let subject = Subject::Setting {
+            key: setting.key.clone(),
+            label: setting.label.clone(),
+            deleted,
+        };
+        self.journal
+            .tell(subject, &setting.etag, self.revisions.len(), now);
+    }
+
+    fn tell_snapshot(&self, snapshot: &Snapshot, created: bool, now: OffsetDateTime) {
+        let subject = Subject::Snapshot {
+            name: snapshot.order.name.clone(),
+            created,
+        };
+        self.journal
+            .tell(subject, &snapshot.etag, self.revisions.len(), now);
     }
 }
 

@@ -282,7 +282,7 @@ impl Service for Vault {
         self.with_state(|state| {
             state.requests += 1;
             let request_id = format!("00000000-0000-4000-8000-{:012x}", state.requests);
-            reply::into_response(self.answer(state, request, now), request_id)
+            reply::into_response(self.answer(state, request, now), &request_id)
         })
     }
 }

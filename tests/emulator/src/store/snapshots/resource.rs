@@ -78,7 +78,7 @@ pub(crate) fn one(
             Ok(shown(call, found, found.status(call.now)))
         }
         Method::PUT => create(call, state, &name, request.body()),
-        Method::PATCH => change(call, &mut state.snapshots, &name, request.body()),
+        Method::PATCH => change(call, state, &name, request.body()),
         _ => Err(Problem::method_not_allowed("GET, HEAD, PUT, PATCH")),
     }
 }
@@ -96,7 +96,7 @@ fn create(
     let snapshot = Snapshot::compose(order, state.items(), call.now)?;
     // However fast it is made, the one who ordered it is told that it is being made.
     let mut response = shown(call, &snapshot, Status::Provisioning);
-    state.snapshots.insert(snapshot);
+    state.add_snapshot(snapshot, call.now);
     *response.status_mut() = StatusCode::CREATED;
     let host = call.headers.get(header::HOST).and_then(|h| h.to_str().ok());
     let operation = format!(
@@ -114,23 +114,27 @@ fn create(
 
 fn change(
     call: &Call<'_>,
-    snapshots: &mut Snapshots,
+    state: &mut State,
     name: &str,
     body: &[u8],
 ) -> Result<Response<Bytes>, Problem> {
     let archived = parse_archived(body)?;
-    let found = snapshots.get_mut(name, call.now);
+    let found = state.snapshots.get(name, call.now);
     let found = found.ok_or_else(Problem::not_found)?;
     Preconditions::parse(call.headers).allow_write(Some(&found.etag))?;
-    match found.status(call.now) {
-        Status::Ready if archived => found.archive(true, call.now),
-        Status::Archived if !archived => found.archive(false, call.now),
-        Status::Ready | Status::Archived => {}
+    let changes = match found.status(call.now) {
+        Status::Ready => archived,
+        Status::Archived => !archived,
         status => {
             let detail = format!("The snapshot is {}.", status.name());
             return Err(Problem::invalid_state(&detail));
         }
+    };
+    if changes {
+        state.archive_snapshot(name, archived, call.now);
     }
+    let found = state.snapshots.get(name, call.now);
+    let found = found.ok_or_else(Problem::not_found)?;
     Ok(shown(call, found, found.status(call.now)))
 }
 
