@@ -28,12 +28,15 @@
 
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
+mod de;
 mod error;
+pub mod humantime;
 mod secret;
 mod setting;
 mod time;
 mod tree;
 
+pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use secrecy;
 pub use secret::Secret;
