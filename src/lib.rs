@@ -40,6 +40,9 @@ mod loaded;
 mod publication;
 mod reference;
 mod refresh;
+mod de;
+mod error;
+pub mod humantime;
 mod secret;
 mod setting;
 mod source;
@@ -55,6 +58,7 @@ mod tree;
 
 pub use app::AppConfiguration;
 pub use builder::AppConfigurationBuilder;
+pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
