@@ -63,7 +63,7 @@ impl Chain {
             return match self.ask(kind, scopes).await {
                 Tried::Token(token) => Ok(token),
                 Tried::Absent(reason) | Tried::Failed(reason) => {
-                    Err(self.error(&passed, Some((kind, reason))))
+                    Err(self.error(&passed, Some((kind, &reason))))
                 }
             };
         }
@@ -75,7 +75,7 @@ impl Chain {
                     return Ok(token);
                 }
                 Tried::Absent(reason) => passed.push((kind, reason)),
-                Tried::Failed(reason) => return Err(self.error(&passed, Some((kind, reason)))),
+                Tried::Failed(reason) => return Err(self.error(&passed, Some((kind, &reason)))),
             }
         }
         Err(self.error(&passed, None))
@@ -141,9 +141,9 @@ impl Chain {
     fn error(
         &self,
         passed: &[(CredentialKind, String)],
-        failed: Option<(CredentialKind, String)>,
+        failed: Option<(CredentialKind, &str)>,
     ) -> azure_core::Error {
-        let mut text = match &failed {
+        let mut text = match failed {
             Some((kind, reason)) => format!("{kind} is set up, but failed: {reason}"),
             None => "no credential of the default chain is set up here".to_owned(),
         };

@@ -53,7 +53,6 @@ impl DefaultAzureCredential {
     }
 
     /// A chain to be adapted: another environment or transport for tests, fewer members for production.
-    #[must_use]
     pub fn builder() -> DefaultAzureCredentialBuilder {
         DefaultAzureCredentialBuilder {
             environment: Environment::process(),

@@ -111,8 +111,12 @@ impl Kit {
         let options = ClientSecretCredentialOptions {
             client_options: self.client_options(),
         };
-        let made = ClientSecretCredential::new(&tenant, client, Secret::new(secret), Some(options));
-        Ok(made.map_err(unusable)?)
+        made(ClientSecretCredential::new(
+            &tenant,
+            client,
+            Secret::new(secret),
+            Some(options),
+        ))
     }
 
     fn workload_identity(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
@@ -125,8 +129,7 @@ impl Kit {
             tenant_id: Some(self.variable("AZURE_TENANT_ID")?),
             token_file_path: Some(PathBuf::from(file)),
         };
-        let made = WorkloadIdentityCredential::new(Some(options));
-        Ok(made.map_err(unusable)?)
+        made(WorkloadIdentityCredential::new(Some(options)))
     }
 
     fn managed_identity(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
@@ -135,8 +138,7 @@ impl Kit {
             user_assigned_id: client.map(UserAssignedId::ClientId),
             client_options: self.client_options(),
         };
-        let made = ManagedIdentityCredential::new(Some(options));
-        Ok(made.map_err(unusable)?)
+        made(ManagedIdentityCredential::new(Some(options)))
     }
 
     fn azure_cli(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
@@ -144,8 +146,7 @@ impl Kit {
             executor: self.executor.clone(),
             ..AzureCliCredentialOptions::default()
         };
-        let made = AzureCliCredential::new(Some(options));
-        Ok(made.map_err(unusable)?)
+        made(AzureCliCredential::new(Some(options)))
     }
 
     fn azure_developer_cli(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
@@ -153,8 +154,7 @@ impl Kit {
             executor: self.executor.clone(),
             ..AzureDeveloperCliCredentialOptions::default()
         };
-        let made = AzureDeveloperCliCredential::new(Some(options));
-        Ok(made.map_err(unusable)?)
+        made(AzureDeveloperCliCredential::new(Some(options)))
     }
 
     fn variable(&self, name: &str) -> Result<String, Absent> {
@@ -181,8 +181,13 @@ impl Kit {
     }
 }
 
-fn unusable(error: azure_core::Error) -> Absent {
-    super::failure::words(&error.to_string())
+fn made<T: TokenCredential + 'static>(
+    made: azure_core::Result<Arc<T>>,
+) -> Result<Arc<dyn TokenCredential>, Absent> {
+    match made {
+        Ok(credential) => Ok(credential),
+        Err(error) => Err(super::failure::words(&error.to_string())),
+    }
 }
 
 /// `AZURE_AUTHORITY_HOST`, with https if it names no scheme, as other SDKs take it.
