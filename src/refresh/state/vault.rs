@@ -194,11 +194,12 @@ impl Vault {
                 self.fail_alone(id, error, urgent, now, rng)
             }
         };
-        if let Some(secret) = self.secrets.get_mut(id)
-            && secret.again
-        {
-            secret.again = false;
-            secret.want(now);
+        if let Some(secret) = self.secrets.get_mut(id) {
+            if id.is_versioned() && secret.failing.is_none() {
+                secret.wanted = None;
+            } else if std::mem::take(&mut secret.again) {
+                secret.want(now);
+            }
         }
         Some(Finished {
             started,
@@ -242,9 +243,15 @@ impl Vault {
         if probed || self.gate.is_none() {
             self.failures = self.failures.saturating_add(1);
         }
-        let wait = match error.retry_at {
-            Some(at) => asked_wait(at.saturating_duration_since(now), rng),
-            None => full_jitter(self.failures, rng).max(Duration::from_secs(1)),
+        let own = full_jitter(self.failures, rng).max(Duration::from_secs(1));
+        let asked = error
+            .retry_at
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        // A vault that says "at once" again and again would be asked in a tight loop.
+        let wait = if asked < Duration::from_secs(1) {
+            own
+        } else {
+            asked_wait(asked, rng)
         };
         let until = later(now, wait);
         if self.gate.is_none() {

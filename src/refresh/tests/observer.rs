@@ -169,7 +169,7 @@ impl Observer {
     }
 
     /// After every step.
-    pub(super) fn stepped(&mut self, state: &State, known: &BTreeSet<CandidateNo>, now: Instant) {
+    pub(super) fn stepped(&mut self, state: &State, now: Instant) {
         let (at, steps) = &mut self.steps_now;
         *steps = if *at == Some(now) { *steps + 1 } else { 0 };
         *at = Some(now);
@@ -186,6 +186,17 @@ impl Observer {
                 "the machine has gone to sleep"
             ),
         }
+        assert_eq!(
+            state.generation, self.generation,
+            "I2: the state's generation"
+        );
+        if !state.has_callers() {
+            assert!(self.callers.is_empty(), "a caller was forgotten");
+        }
+    }
+
+    /// I14: after the machine said what to keep, or fetched more.
+    pub(super) fn kept(&self, state: &State, known: &BTreeSet<CandidateNo>) {
         assert!(known.len() <= 2, "I14: {} candidates are kept", known.len());
         assert_eq!(
             *known,
@@ -197,13 +208,6 @@ impl Observer {
             state.reads.secrets().all(|(id, _)| needs.contains(id)),
             "I14: a secret that nothing needs"
         );
-        assert_eq!(
-            state.generation, self.generation,
-            "I2: the state's generation"
-        );
-        if !state.has_callers() {
-            assert!(self.callers.is_empty(), "a caller was forgotten");
-        }
     }
 
     /// The checks of one stretch of time.

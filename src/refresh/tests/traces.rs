@@ -117,9 +117,8 @@ impl Trace {
         let now = self.world.now;
         match self.rng.u8(..30) {
             0..=9 => {
-                let millis = 1 << self.rng.u32(..18);
-                self.world
-                    .run(Duration::from_millis(self.rng.u64(..millis)));
+                let length = self.span();
+                self.world.run(length);
             }
             10..=12 => {
                 let (key, value) = (self.rng.u16(..5), self.rng.u32(..4));
@@ -181,10 +180,17 @@ impl Trace {
             }
             _ if self.rng.u8(..4) == 0 => self.world.send(Event::Abandoned),
             _ => {
-                let stall = Duration::from_millis(self.rng.u64(..100_000));
+                let stall = self.span();
                 self.world.stall(stall);
             }
         }
+    }
+
+    /// From a hundredth of the shorter interval to eight of it, small ones as often as large ones.
+    fn span(&mut self) -> Duration {
+        let every = self.schedule.every.unwrap_or_default();
+        let shorter = every.min(self.schedule.secrets_every.unwrap_or(every));
+        shorter.mul_f64(8.0 / f64::from(1_u32 << self.rng.u32(..10)) * self.rng.f64())
     }
 
     /// One of the secrets, now and then with its first version.

@@ -211,14 +211,21 @@ impl World {
             self.observer.dropped();
         }
         let mut actions = self.state.step(event, self.now);
+        let mut kept = false;
         while !actions.is_empty() {
+            kept |= actions
+                .iter()
+                .any(|action| matches!(action, Action::Keep(_)));
             let assembled: Vec<_> = actions.drain(..).filter_map(|a| self.perform(&a)).collect();
             for event in assembled {
                 actions.extend(self.state.step(event, self.now));
             }
         }
-        let known = self.contents.keys().copied().collect();
-        self.observer.stepped(&self.state, &known, self.now);
+        if kept {
+            let known = self.contents.keys().copied().collect();
+            self.observer.kept(&self.state, &known);
+        }
+        self.observer.stepped(&self.state, self.now);
         self.check_age();
     }
 
