@@ -169,17 +169,17 @@ impl Observer {
     }
 
     /// After every step.
-    pub(super) fn stepped(&mut self, state: &State, now: Instant) {
+    pub(super) fn stepped(&mut self, state: &State, wake: Option<Instant>, now: Instant) {
         let (at, steps) = &mut self.steps_now;
         *steps = if *at == Some(now) { *steps + 1 } else { 0 };
         *at = Some(now);
         assert!(*steps < MOST_AT_ONCE, "a busy loop");
         if self.stopped {
-            assert_eq!(state.wake(), None, "I12: a timer after the end");
+            assert_eq!(wake, None, "I12: a timer after the end");
             return;
         }
         let idle = !self.checking && self.reading.is_empty();
-        match state.wake() {
+        match wake {
             Some(at) => assert!(at > now, "the machine asks for the past"),
             None => assert!(
                 !idle || !state.is_periodic(),

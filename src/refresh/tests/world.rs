@@ -69,6 +69,7 @@ pub(super) struct World {
     held: BTreeMap<SecretId, u32>,
     failing: BTreeMap<SecretId, SecretErrorKind>,
     serial: u64,
+    wake: Option<Instant>,
     checked_age: Option<(CandidateNo, AsOf)>,
 }
 
@@ -88,6 +89,7 @@ impl World {
         world.contents.insert(0, content);
         world.state = State::new(schedule, seed, Some((0, &needs, 1)), start);
         world.publish(1, snapshot);
+        world.wake = world.state.wake();
         world
     }
 
@@ -105,10 +107,12 @@ impl World {
                 .or_insert_with(|| Vault::new(Duration::from_millis(10)));
             vault.rotate(start, id.name());
         }
+        let state = State::new(schedule, seed, None, start);
         Self {
             start,
             now: start,
-            state: State::new(schedule, seed, None, start),
+            wake: state.wake(),
+            state,
             store: Store {
                 fault: Fault::None,
                 latency: Duration::from_millis(5),
@@ -188,7 +192,7 @@ impl World {
 
     fn next(&self) -> Option<Instant> {
         let answer = self.answers.keys().next().map(|(at, _)| *at);
-        [answer, self.state.wake()].into_iter().flatten().min()
+        [answer, self.wake].into_iter().flatten().min()
     }
 
     fn happen(&mut self) {
@@ -225,7 +229,8 @@ impl World {
             let known = self.contents.keys().copied().collect();
             self.observer.kept(&self.state, &known);
         }
-        self.observer.stepped(&self.state, self.now);
+        self.wake = self.state.wake();
+        self.observer.stepped(&self.state, self.wake, self.now);
         self.check_age();
     }
 
