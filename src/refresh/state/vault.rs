@@ -46,7 +46,7 @@ pub(crate) struct Vault {
     retry: Option<Instant>,
     answered: Option<Instant>,
     window: usize,
-    forced: Option<Instant>,
+    floor: Floor,
 }
 
 impl Vault {
@@ -61,7 +61,7 @@ impl Vault {
             retry: None,
             answered: None,
             window: FIRST_WINDOW.min(patience.window).max(1),
-            forced: None,
+            floor: Floor::default(),
         }
     }
 
@@ -329,9 +329,7 @@ impl Vault {
             secret.want(now);
             return Err(Forced::Throttled);
         }
-        if let Some(open) = self.forced.map(|at| later(at, FLOOR))
-            && open > now
-        {
+        if let Some(open) = self.floor.until(now) {
             secret.want(open);
             return Err(Forced::TooSoon);
         }
@@ -345,7 +343,7 @@ impl Vault {
 
     /// The floor counts from here.
     pub(crate) fn was_forced(&mut self, now: Instant) {
-        self.forced = Some(now);
+        self.floor.begin(now);
     }
 
     /// When something is to be started next, if nothing happens before.
@@ -380,6 +378,32 @@ impl Vault {
                 secret.want(now);
             }
         }
+    }
+}
+
+/// Keeps forced reads apart. Those that come too soon are put off to one moment, from which the next floor counts.
+#[derive(Debug, Default)]
+struct Floor {
+    last: Option<Instant>,
+    put_off: bool,
+}
+
+impl Floor {
+    /// Until when reads are to be put off, if they are.
+    fn until(&mut self, now: Instant) -> Option<Instant> {
+        let mut open = later(self.last?, FLOOR);
+        if open <= now && std::mem::take(&mut self.put_off) {
+            self.last = Some(open);
+            open = later(open, FLOOR);
+        }
+        let open = Some(open).filter(|open| *open > now);
+        self.put_off |= open.is_some();
+        open
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.last = Some(now);
+        self.put_off = false;
     }
 }
 
