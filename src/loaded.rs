@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::standin::{ChangeSet, Tree, Warning};
+use crate::setting::Warning;
 use crate::time::Instant;
+use crate::tree::{ChangeSet, Explanation, Tree};
 
 /// One complete load of a store, with its references resolved.
 ///
@@ -20,27 +21,39 @@ pub struct Loaded {
     generation: u64,
     loaded_at: SystemTime,
     since: Instant,
+    endpoint: Box<str>,
     tree: Tree,
     warnings: Vec<Warning>,
     changes: Arc<ChangeSet>,
 }
 
 impl Loaded {
-    /// `changes` is what differs from the generation before; for the first one, everything.
-    pub(crate) fn new(
+    /// What was loaded from `endpoint`. It gets its number and date when it is published.
+    pub(crate) fn new(tree: Tree, endpoint: &str, warnings: Vec<Warning>) -> Self {
+        Self {
+            generation: 0,
+            loaded_at: SystemTime::UNIX_EPOCH,
+            since: Instant::now(),
+            endpoint: endpoint.into(),
+            tree,
+            warnings,
+            changes: Arc::default(),
+        }
+    }
+
+    /// Its place in the line of generations. `changes` is what differs from the one before; for the first one,
+    /// everything.
+    pub(crate) fn numbered(
+        self,
         generation: u64,
         loaded_at: SystemTime,
-        tree: Tree,
-        warnings: Vec<Warning>,
         changes: Arc<ChangeSet>,
     ) -> Self {
         Self {
             generation,
             loaded_at,
-            since: Instant::now(),
-            tree,
-            warnings,
             changes,
+            ..self
         }
     }
 
@@ -65,6 +78,12 @@ impl Loaded {
         self.since.elapsed()
     }
 
+    /// The endpoint of the store, or of its replica, that all of this generation came from.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// What the load noticed without failing, such as a key that cannot be mapped.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
@@ -75,6 +94,29 @@ impl Loaded {
     #[must_use]
     pub fn changes(&self) -> &ChangeSet {
         &self.changes
+    }
+
+    pub(crate) fn shared_changes(&self) -> &Arc<ChangeSet> {
+        &self.changes
+    }
+
+    /// How many values there are. A list is one value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tree.leaves()
+    }
+
+    /// True if there are no values at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the value at `path` came from, and what lost against it; never the value.
+    #[must_use]
+    pub fn explain(&self, path: &str) -> Option<Explanation> {
+        let explanation = self.tree.explain(path)?;
+        Some(explanation.with_loaded_at(self.loaded_at))
     }
 
     /// The settings as nested tables.
@@ -100,6 +142,7 @@ impl fmt::Debug for Loaded {
         f.debug_struct("Loaded")
             .field("generation", &self.generation)
             .field("loaded_at", &self.loaded_at)
+            .field("endpoint", &self.endpoint)
             .field("warnings", &self.warnings.len())
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! What a store publishes: the current generation, a notice of every new one, and its end.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -11,16 +11,27 @@ use tokio_util::sync::CancellationToken;
 use crate::loaded::Loaded;
 use crate::task::Owner;
 use crate::time::WallClock;
+use crate::tree::{ChangeSet, Tree};
 
 mod changes;
 pub(crate) mod pin;
 
 pub use changes::Changes;
 
+/// What a publication brought.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    /// The number of the current generation.
+    pub(crate) generation: u64,
+    /// What differs from what was current before; empty if nothing does.
+    pub(crate) changes: Arc<ChangeSet>,
+}
+
 /// The published state of one store. One writer (the refresh engine), any number of readers.
 pub(crate) struct Publication {
     current: ArcSwapOption<Loaded>,
     generation: watch::Sender<u64>,
+    writing: Mutex<()>,
     closed: CancellationToken,
     clock: Arc<dyn WallClock>,
     interval: Duration,
@@ -33,6 +44,7 @@ impl Publication {
         Arc::new(Self {
             current: ArcSwapOption::empty(),
             generation: watch::Sender::new(0),
+            writing: Mutex::new(()),
             closed: CancellationToken::new(),
             clock,
             interval,
@@ -49,21 +61,41 @@ impl Publication {
         *self.generation.borrow()
     }
 
-    /// Makes `loaded` the current generation, then tells everybody. One that is not newer than the current
-    /// one is dropped, and the answer is false.
-    pub(crate) fn publish(&self, loaded: Arc<Loaded>) -> bool {
-        let mut old = None;
-        let newer = self.generation.send_if_modified(|generation| {
-            if loaded.generation() <= *generation {
-                return false;
-            }
-            *generation = loaded.generation();
-            old = self.current.swap(Some(loaded));
-            true
-        });
-        // A large old tree is taken apart only here, outside the channel's lock.
-        drop(old);
-        newer
+    /// Makes `loaded` the current generation, then tells everybody. Cannot fail.
+    ///
+    /// If no value differs from the generation before, it takes over that one's number, and nobody is told.
+    pub(crate) fn publish(&self, loaded: Loaded) -> Published {
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let Some(before) = self.current() else {
+            let changes = Arc::new(Tree::diff(&Tree::default(), loaded.tree()));
+            return self.announce(loaded.numbered(1, now, changes));
+        };
+        let changes = Arc::new(Tree::diff(before.tree(), loaded.tree()));
+        if changes.is_empty() {
+            let same = loaded.numbered(
+                before.generation(),
+                now,
+                Arc::clone(before.shared_changes()),
+            );
+            self.current.store(Some(Arc::new(same)));
+            return Published {
+                generation: before.generation(),
+                changes,
+            };
+        }
+        self.announce(loaded.numbered(before.generation() + 1, now, changes))
+    }
+
+    fn announce(&self, loaded: Loaded) -> Published {
+        let generation = loaded.generation();
+        let changes = Arc::clone(loaded.shared_changes());
+        self.current.store(Some(Arc::new(loaded)));
+        self.generation.send_replace(generation);
+        Published {
+            generation,
+            changes,
+        }
     }
 
     /// The number of every new generation, the newest only.
@@ -118,32 +150,46 @@ pub(crate) struct Feed {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{loaded, publication};
 
     #[test]
-    fn a_generation_never_goes_back() {
+    fn every_change_is_a_generation_and_nothing_else_is() {
         let publication = publication();
         assert!(publication.current().is_none());
-        assert!(publication.publish(loaded(2, &[("a", "2")])));
-        assert!(!publication.publish(loaded(2, &[("a", "other")])));
-        assert!(!publication.publish(loaded(1, &[("a", "1")])));
-        assert_eq!(publication.generation(), 2);
+        let first = publication.publish(loaded(&[("a", "1")]));
+        assert_eq!((first.generation, first.changes.is_empty()), (1, false));
+        let watch = publication.watch();
+        let same = publication.publish(loaded(&[("a", "1")]));
+        assert_eq!((same.generation, same.changes.is_empty()), (1, true));
+        assert!(!watch.has_changed().unwrap());
+        assert!(!publication.current().unwrap().changes().is_empty());
+        let second = publication.publish(loaded(&[("a", "2")]));
+        assert_eq!((second.generation, second.changes.is_empty()), (2, false));
+        assert!(watch.has_changed().unwrap());
         assert_eq!(publication.current().unwrap().generation(), 2);
-        assert!(publication.publish(loaded(3, &[])));
-        assert_eq!(publication.generation(), 3);
+    }
+
+    #[test]
+    fn an_empty_first_load_is_a_generation() {
+        let publication = publication();
+        let first = publication.publish(loaded(&[]));
+        assert_eq!((first.generation, first.changes.is_empty()), (1, true));
+        assert_eq!(publication.generation(), 1);
     }
 
     #[test]
     fn racing_writers_leave_value_and_number_in_step() {
         let publication = publication();
-        let next = std::sync::atomic::AtomicU64::new(1);
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..500 {
-                        let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        publication.publish(loaded(number, &[]));
+            for writer in 0..4 {
+                let publication = &publication;
+                scope.spawn(move || {
+                    let mut last = 0;
+                    for number in 0..500 {
+                        let value = format!("{writer} {number}");
+                        let published = publication.publish(loaded(&[("a", &value)]));
+                        assert!(published.generation > last);
+                        last = published.generation;
                     }
                 });
             }

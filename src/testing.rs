@@ -1,5 +1,8 @@
 //! What the unit tests of several rooms share: a store without Azure, published by hand.
 
+pub(crate) mod canary;
+pub(crate) mod events;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +12,11 @@ use tokio::runtime::Handle;
 
 use crate::loaded::Loaded;
 use crate::publication::{Feed, Publication};
+use crate::setting::{ConfigurationSetting, Selected};
 use crate::source;
-use crate::standin::Tree;
 use crate::task::Owner;
 use crate::time::SystemClock;
+use crate::tree::{Content, Entry, Shape, Tree, assemble};
 
 /// How often the stores of these tests are checked, in the clock of the test.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(30);
@@ -22,24 +26,24 @@ pub(crate) fn publication() -> Arc<Publication> {
 }
 
 pub(crate) fn tree(pairs: &[(&str, &str)]) -> Tree {
-    let origin = "contoso".to_owned();
-    Tree(
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), Value::new(Some(&origin), *value)))
-            .collect(),
-    )
+    let settings = pairs.iter().map(|(key, value)| Selected {
+        setting: Arc::new(ConfigurationSetting::new(*key, *value)),
+        selector: 0,
+        snapshot: None,
+    });
+    let settings: Vec<Selected> = settings.collect();
+    let entries = settings.iter().map(|selected| Entry {
+        selected,
+        losers: &[],
+        content: Content::Own,
+    });
+    assemble("contoso", entries, &[], &Shape::default())
+        .unwrap()
+        .0
 }
 
-pub(crate) fn loaded(generation: u64, pairs: &[(&str, &str)]) -> Arc<Loaded> {
-    let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(generation);
-    Arc::new(Loaded::new(
-        generation,
-        now,
-        tree(pairs),
-        Vec::new(),
-        Arc::default(),
-    ))
+pub(crate) fn loaded(pairs: &[(&str, &str)]) -> Loaded {
+    Loaded::new(tree(pairs), "https://contoso.azconfig.io", Vec::new())
 }
 
 /// Stands where the application's handle will stand: a source over one publication, with its owner.
@@ -66,18 +70,9 @@ impl TestStore {
         store
     }
 
-    /// Publishes the next generation.
+    /// Publishes, and says the number of the current generation.
     pub(crate) fn publish(&self, pairs: &[(&str, &str)]) -> u64 {
-        let publication = &self.feed.publication;
-        let old = publication.current();
-        let generation = publication.generation() + 1;
-        let tree = tree(pairs);
-        let empty = Tree::default();
-        let changes = Tree::diff(old.as_ref().map_or(&empty, |old| old.tree()), &tree);
-        let now = publication.clock().now();
-        let loaded = Loaded::new(generation, now, tree, Vec::new(), Arc::new(changes));
-        assert!(publication.publish(Arc::new(loaded)));
-        generation
+        self.feed.publication.publish(loaded(pairs)).generation
     }
 }
 

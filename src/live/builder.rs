@@ -83,11 +83,11 @@ impl<T: DeserializeOwned + Send + Sync + 'static> LiveBuilder<T> {
             primary: Arc::clone(&self.feed.publication),
             indirect,
             followed: Followed::new(feeds().map(|feed| Arc::clone(&feed.publication))),
-            owners: feeds().map(|feed| feed.owner.clone()).collect(),
+            _owners: feeds().map(|feed| feed.owner.clone()).collect(),
         };
         let built = recipe.first().await?;
         let clock = Arc::clone(recipe.primary.clock());
-        let slot = Slot::new(Current::new(built.value, 1, built.loaded), clock);
+        let slot = Slot::new(Current::new(built, 1), clock);
         let interval = recipe.followed.interval();
         let (owner, token) = Owner::new();
         let follower = Follower {

@@ -83,10 +83,10 @@ mod tests {
     async fn a_build_sees_one_generation() {
         let store = publication();
         let other = publication();
-        store.publish(loaded(1, &[]));
+        store.publish(loaded(&[("a", "1")]));
         let (numbers, pins) = scope(async {
             let first = read(&store).unwrap().generation();
-            store.publish(loaded(2, &[]));
+            store.publish(loaded(&[("a", "2")]));
             tokio::task::yield_now().await;
             (first, read(&store).unwrap().generation())
         })

@@ -201,7 +201,7 @@ impl EndpointClient {
                 && self
                     .shared
                     .authorizer
-                    .learn_from_refusal(&headers, &self.scope)
+                    .learn_from_refusal(&request, &headers, &self.scope)
             {
                 *learned = true;
                 continue;

@@ -163,13 +163,13 @@ async fn one_build_sees_one_generation_and_the_next_follows_at_once() {
 async fn f94_a_storm_of_publications_is_coalesced_and_the_newest_wins() {
     let store = TestStore::with(&pairs("0", "0"));
     let mut live = live(&store).await.unwrap();
+    let mut last = live.load();
     for number in 1..=1_000 {
         store.publish(&pairs("n", &number.to_string()));
         if number % 10 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    let mut last = live.load();
     while last.port != 1_000 {
         let next = live.changed().await.unwrap();
         assert!(next.generation() > last.generation());
@@ -192,4 +192,35 @@ async fn a_changed_generation_reaches_generic_code() {
     assert_eq!(port(&live), 2);
     let only_port = arc_swap::access::Map::new(live, |settings: &Settings| &settings.port);
     assert_eq!(*arc_swap::access::Access::<u16>::load(&only_port), 2);
+}
+
+#[tokio::test]
+async fn explain_names_the_setting_and_the_layer_over_it() {
+    let store = TestStore::with(&pairs("one", "1"));
+    let file = config::File::from_str("port = 9\nextra = 1", config::FileFormat::Toml);
+    let other = TestStore::with(&[("title", "other")]);
+    let layers = layers(&store)
+        .add_source(file)
+        .add_source(other.clone())
+        .set_override("title", "mine")
+        .unwrap();
+    let live: Live<Settings> = LiveBuilder::new(store.feed.clone(), layers)
+        .start()
+        .await
+        .unwrap();
+    let title = live.explain("title").unwrap();
+    assert!(title.to_string().contains("contoso"), "{title}");
+    assert!(
+        title
+            .overridden_by()
+            .unwrap()
+            .starts_with("a layer without a name")
+    );
+    assert!(live.explain("port").unwrap().overridden_by().is_some());
+    assert!(live.explain("extra").is_none(), "the store gives none");
+    assert!(live.load().explain("nothing").is_none());
+
+    let plain = super::live(&store).await.unwrap();
+    assert!(plain.explain("title").unwrap().overridden_by().is_none());
+    assert!(plain.explain("title").unwrap().loaded_at().is_some());
 }

@@ -41,6 +41,9 @@ pub(super) trait Item {
 
     /// Writes everything but `attributes` and `tags`.
     fn describe(&self, id: &str, view: View, body: &mut Map<String, Value>);
+
+    /// Adds the attributes that only this kind has.
+    fn extend_attributes(&self, _attributes: &mut Value) {}
 }
 
 /// `GET /secrets`, `GET /keys`.
@@ -184,7 +187,9 @@ fn deleted_not_found<T: Item>(name: &str) -> Problem {
 fn describe<T: Item>(version: &Version<T>, id: &str, view: View) -> Map<String, Value> {
     let mut body = Map::new();
     version.item.describe(id, view, &mut body);
-    body.insert("attributes".to_owned(), version.attributes.to_json());
+    let mut attributes = version.attributes.to_json();
+    version.item.extend_attributes(&mut attributes);
+    body.insert("attributes".to_owned(), attributes);
     if let Some(tags) = &version.tags {
         body.insert("tags".to_owned(), json!(tags));
     }
@@ -231,7 +236,11 @@ fn page(
     call: &Call<'_>,
 ) -> Result<Reply, Problem> {
     let size = page_size(call)?;
-    let after = call.parameter("$skiptoken").map(marker_of).transpose()?;
+    let after = call
+        .parameter("$skiptoken")
+        .as_deref()
+        .map(marker_of)
+        .transpose()?;
     let mut rest =
         entries.skip_while(|(marker, _)| after.as_ref().is_some_and(|after| marker <= after));
     let page: Vec<_> = rest.by_ref().take(size).collect();
@@ -271,9 +280,9 @@ fn next_link(call: &Call<'_>, path: &str, marker: &str, size: usize) -> String {
     )
 }
 
-fn marker_of(token: String) -> Result<String, Problem> {
+fn marker_of(token: &str) -> Result<String, Problem> {
     let invalid = || Problem::bad_parameter("The skip token is invalid.");
-    let json = BASE64.decode(&token).map_err(|_| invalid())?;
+    let json = BASE64.decode(token).map_err(|_| invalid())?;
     let json: Value = serde_json::from_slice(&json).map_err(|_| invalid())?;
     json["NextMarker"]
         .as_str()

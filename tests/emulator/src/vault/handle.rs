@@ -9,7 +9,7 @@ use super::access::Denial;
 use super::secrets::Secret;
 use super::shelf::{Attributes, Tags, Version};
 use super::throttle::{Meter, Throttle};
-use super::{State, Vault};
+use super::{ObjectChange, State, Vault};
 
 /// Tells the emulator's wall-clock time.
 pub type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -162,7 +162,8 @@ impl VaultHandle {
                 managed: secret.managed,
             };
             let version = state.secrets.add(name, attributes, tags, item);
-            self.vault.note_secret(state, name, &version);
+            let change = self.vault.change(&state.secrets, name, &version);
+            state.changes.extend(change);
             version
         });
         SecretVersion {
@@ -202,7 +203,7 @@ impl VaultHandle {
         let found = self
             .vault
             .with_state(|state| state.secrets.delete(name, now).is_some());
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
     /// Brings a deleted secret back.
@@ -210,13 +211,13 @@ impl VaultHandle {
         let found = self
             .vault
             .with_state(|state| state.secrets.recover(name).is_some());
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
     /// Removes a deleted secret for good.
     pub fn purge_secret(&self, name: &str) {
         let found = self.vault.with_state(|state| state.secrets.purge(name));
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
     /// The version identifiers of a secret, oldest first; empty if there is no such secret.
@@ -247,6 +248,13 @@ impl VaultHandle {
             .secrets
             .version(name, None)
             .map(|version| version.item.value.clone())
+    }
+
+    /// The newest version of a secret as events describe it.
+    pub fn secret_object(&self, name: &str) -> Option<ObjectChange> {
+        let state = self.vault.lock();
+        let newest = &state.secrets.version(name, None)?.id;
+        self.vault.change(&state.secrets, name, newest)
     }
 
     /// Refuses every operation on this secret for lack of a role (`ForbiddenByRbac`).
@@ -296,18 +304,18 @@ impl VaultHandle {
             let found = state.secrets.version_mut(name, version);
             found.map(|found| edit(found, change, now)).is_some()
         });
-        self.expect(found, name);
+        self.expect(found, "secret", name);
     }
 
-    fn now(&self) -> OffsetDateTime {
+    pub(super) fn now(&self) -> OffsetDateTime {
         (self.clock)()
     }
 
     #[track_caller]
-    fn expect(&self, found: bool, name: &str) {
+    pub(super) fn expect(&self, found: bool, word: &str, name: &str) {
         assert!(
             found,
-            "the vault {} has no such secret: {name}",
+            "the vault {} has no such {word}: {name}",
             self.name()
         );
     }

@@ -12,6 +12,8 @@ mod access;
 mod call;
 mod collection;
 mod handle;
+mod key_handle;
+mod keys;
 mod reply;
 mod secrets;
 mod shelf;
@@ -28,6 +30,8 @@ use crate::service::Service;
 use crate::token::TokenIssuer;
 use access::Access;
 use call::{Call, Collection, Operation, Target};
+use collection::Item;
+use keys::Keys;
 use reply::{Problem, Reply};
 use secrets::Secret;
 use shelf::Shelf;
@@ -35,6 +39,7 @@ use throttle::Meter;
 
 pub use access::Denial;
 pub use handle::{NewSecret, SecretUpdate, SecretVersion, VaultHandle, WallClock};
+pub use key_handle::{KeyVersion, NewKey};
 pub use throttle::Throttle;
 
 /// The Azure region that a vault says it is in.
@@ -46,7 +51,7 @@ pub struct Vault {
     suffix: String,
     tokens: Arc<TokenIssuer>,
     state: Mutex<State>,
-    watcher: Mutex<Option<Watcher>>,
+    watchers: Mutex<Vec<Watcher>>,
 }
 
 /// Told of every new version, after the change is visible.
@@ -69,6 +74,7 @@ pub struct ObjectChange {
 
 struct State {
     secrets: Shelf<Secret>,
+    keys: Keys,
     access: Access,
     meter: Option<Meter>,
     enforce_validity: bool,
@@ -77,6 +83,22 @@ struct State {
     local_url: Option<String>,
     requests: u64,
     changes: Vec<ObjectChange>,
+}
+
+/// What became of a request on one object.
+struct Outcome {
+    reply: Reply,
+    /// The version that it made.
+    created: Option<String>,
+}
+
+impl Outcome {
+    fn reply(reply: Reply) -> Self {
+        Self {
+            reply,
+            created: None,
+        }
+    }
 }
 
 impl Vault {
@@ -94,6 +116,7 @@ impl Vault {
         let name = name.into();
         let state = State {
             secrets: Shelf::new(format!("{name}/secrets")),
+            keys: Keys::new(format!("{name}/keys")),
             access: Access::default(),
             meter: None,
             enforce_validity: true,
@@ -107,7 +130,7 @@ impl Vault {
             suffix: suffix.into(),
             tokens,
             state: Mutex::new(state),
-            watcher: Mutex::new(None),
+            watchers: Mutex::default(),
         }
     }
 
@@ -131,26 +154,29 @@ impl Vault {
 
     /// Calls `watcher` for every new version of a secret or key from now on.
     pub fn watch(&self, watcher: Watcher) {
-        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        self.watchers().push(watcher);
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `change` on the state and reports what it did to the watcher, outside the lock.
+    /// Runs `change` on the state and reports what it did to the watchers, outside the lock.
     fn with_state<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state);
         let changes = std::mem::take(&mut state.changes);
         drop(state);
-        let watcher = self
-            .watcher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(watcher) = watcher {
-            changes.iter().for_each(|change| watcher(change));
+        if !changes.is_empty() {
+            // Cloned, because a watcher may arrange the vault itself.
+            let watchers = self.watchers().clone();
+            for change in &changes {
+                watchers.iter().for_each(|watcher| watcher(change));
+            }
         }
         result
     }
@@ -174,14 +200,33 @@ impl Vault {
             .access
             .check(&call, &self.name, self.tokens.tenant_id())?;
         state.secrets.sweep(now);
-        let Target::Object { collection, .. } = call.target else {
-            return list(state, &call);
+        state.keys.shelf.sweep(now);
+        self.dispatch(state, &call)
+    }
+
+    fn dispatch(&self, state: &mut State, call: &Call<'_>) -> Result<Reply, Problem> {
+        let Target::Object {
+            collection, name, ..
+        } = call.target
+        else {
+            return list(state, call);
         };
-        match collection {
-            Collection::Secrets => self.secret(state, &call),
-            Collection::DeletedSecrets => deleted(&mut state.secrets, &call),
-            Collection::Keys | Collection::DeletedKeys => Err(Problem::not_emulated("keys")),
+        let outcome = match collection {
+            Collection::Secrets => {
+                secrets::answer(&mut state.secrets, state.enforce_validity, call)?
+            }
+            Collection::Keys => state.keys.answer(call)?,
+            Collection::DeletedSecrets => return deleted(&mut state.secrets, call),
+            Collection::DeletedKeys => return deleted(&mut state.keys.shelf, call),
+        };
+        if let Some(version) = &outcome.created {
+            let change = match collection {
+                Collection::Secrets => self.change(&state.secrets, name, version),
+                _ => self.change(&state.keys.shelf, name, version),
+            };
+            state.changes.extend(change);
         }
+        Ok(outcome.reply)
     }
 
     fn authenticate(
@@ -217,49 +262,18 @@ impl Vault {
         format!(r#"Bearer authorization="{authority}/{tenant}", resource="{resource}""#)
     }
 
-    fn secret(&self, state: &mut State, call: &Call<'_>) -> Result<Reply, Problem> {
-        let Target::Object {
-            name,
-            version,
-            operation,
-            ..
-        } = call.target
-        else {
-            return list(state, call);
-        };
-        match (call.method, version, operation) {
-            (&Method::GET, _, None) => {
-                secrets::get(&state.secrets, name, version, state.enforce_validity, call)
-            }
-            (&Method::GET, None, Some(Operation::Versions)) => {
-                collection::versions(&state.secrets, name, call)
-            }
-            (&Method::PUT, None, None) => {
-                let (version, reply) = secrets::set(&mut state.secrets, name, call)?;
-                self.note_secret(state, name, &version);
-                Ok(reply)
-            }
-            (&Method::PATCH, _, None) => secrets::update(&mut state.secrets, name, version, call),
-            (&Method::DELETE, None, None) => collection::delete(&mut state.secrets, name, call),
-            _ => Err(Problem::method_not_allowed(call.method)),
-        }
-    }
-
-    fn note_secret(&self, state: &mut State, name: &str, version: &str) {
-        let Some(found) = state.secrets.version(name, Some(version)) else {
-            return;
-        };
-        state.changes.push(ObjectChange {
-            object_type: "Secret",
+    /// What to tell the watcher of a new version.
+    fn change<T: Item>(&self, shelf: &Shelf<T>, name: &str, version: &str) -> Option<ObjectChange> {
+        let attributes = &shelf.version(name, Some(version))?.attributes;
+        let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
+        Some(ObjectChange {
+            object_type: T::KIND.noun,
             object_name: name.to_owned(),
             version: version.to_owned(),
-            id: format!("{}/secrets/{name}/{version}", self.url()),
-            not_before: found
-                .attributes
-                .not_before
-                .map(OffsetDateTime::unix_timestamp),
-            expires: found.attributes.expires.map(OffsetDateTime::unix_timestamp),
-        });
+            id: format!("{}/{}/{name}/{version}", self.url(), T::KIND.path),
+            not_before: seconds(attributes.not_before),
+            expires: seconds(attributes.expires),
+        })
     }
 }
 
@@ -268,7 +282,7 @@ impl Service for Vault {
         self.with_state(|state| {
             state.requests += 1;
             let request_id = format!("00000000-0000-4000-8000-{:012x}", state.requests);
-            reply::into_response(self.answer(state, request, now), request_id)
+            reply::into_response(self.answer(state, request, now), &request_id)
         })
     }
 }
@@ -291,11 +305,12 @@ fn list(state: &State, call: &Call<'_>) -> Result<Reply, Problem> {
     match collection {
         Collection::Secrets => collection::list(&state.secrets, call),
         Collection::DeletedSecrets => collection::list_deleted(&state.secrets, call),
-        Collection::Keys | Collection::DeletedKeys => Err(Problem::not_emulated("keys")),
+        Collection::Keys => collection::list(&state.keys.shelf, call),
+        Collection::DeletedKeys => collection::list_deleted(&state.keys.shelf, call),
     }
 }
 
-fn deleted<T: collection::Item>(shelf: &mut Shelf<T>, call: &Call<'_>) -> Result<Reply, Problem> {
+fn deleted<T: Item>(shelf: &mut Shelf<T>, call: &Call<'_>) -> Result<Reply, Problem> {
     let Target::Object {
         name,
         version: None,

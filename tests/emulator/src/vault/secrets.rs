@@ -1,9 +1,11 @@
 //! Secrets as the service serves them.
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::call::Call;
+use super::Outcome;
+use super::call::{Call, Operation, Target};
 use super::collection::{self, Item, Kind, View};
 use super::reply::{Problem, Reply};
 use super::shelf::{Attributes, AttributesInput, Shelf, Tags, Validity};
@@ -14,7 +16,6 @@ const MAX_CONTENT_TYPE: usize = 255;
 const MAX_TAGS: usize = 15;
 
 /// What one version of a secret holds.
-#[derive(Clone)]
 pub(super) struct Secret {
     pub(super) value: String,
     pub(super) content_type: Option<String>,
@@ -68,10 +69,36 @@ struct UpdateBody {
     tags: Option<Tags>,
 }
 
-/// `GET /secrets/{name}[/{version}]`.
+/// Answers a request on one secret.
 ///
 /// With `enforce_validity`, a value outside `nbf` and `exp` is refused like a disabled one.
-pub(super) fn get(
+pub(super) fn answer(
+    shelf: &mut Shelf<Secret>,
+    enforce_validity: bool,
+    call: &Call<'_>,
+) -> Result<Outcome, Problem> {
+    let Target::Object {
+        name,
+        version,
+        operation,
+        ..
+    } = call.target
+    else {
+        return Err(Problem::method_not_allowed(call.method));
+    };
+    match (call.method, version, operation) {
+        (&Method::GET, _, None) => get(shelf, name, version, enforce_validity, call),
+        (&Method::GET, None, Some(Operation::Versions)) => collection::versions(shelf, name, call),
+        (&Method::PUT, None, None) => return set(shelf, name, call),
+        (&Method::PATCH, _, None) => update(shelf, name, version, call),
+        (&Method::DELETE, None, None) => collection::delete(shelf, name, call),
+        _ => Err(Problem::method_not_allowed(call.method)),
+    }
+    .map(Outcome::reply)
+}
+
+/// `GET /secrets/{name}[/{version}]`.
+fn get(
     shelf: &Shelf<Secret>,
     name: &str,
     version: Option<&str>,
@@ -105,12 +132,8 @@ pub(super) fn get(
     }
 }
 
-/// `PUT /secrets/{name}`: a new version. Returns its identifier with the answer.
-pub(super) fn set(
-    shelf: &mut Shelf<Secret>,
-    name: &str,
-    call: &Call<'_>,
-) -> Result<(String, Reply), Problem> {
+/// `PUT /secrets/{name}`: a new version.
+fn set(shelf: &mut Shelf<Secret>, name: &str, call: &Call<'_>) -> Result<Outcome, Problem> {
     let body: SetBody = call.json()?;
     collection::check_name_is_free(shelf, name)?;
     let value = body.value.ok_or_else(|| {
@@ -129,7 +152,7 @@ pub(super) fn set(
         content_type: body.content_type,
         managed: false,
     };
-    let id = shelf.add(name, attributes, body.tags, secret);
+    let created = shelf.add(name, attributes, body.tags, secret);
     let missing = || collection::not_found::<Secret>(name, None);
     let object = shelf.object(name).ok_or_else(missing)?;
     let reply = Reply::Json(collection::bundle(
@@ -138,11 +161,14 @@ pub(super) fn set(
         View::Full,
         call,
     ));
-    Ok((id, reply))
+    Ok(Outcome {
+        reply,
+        created: Some(created),
+    })
 }
 
 /// `PATCH /secrets/{name}/[{version}]`: tags are replaced as a whole, attributes one by one.
-pub(super) fn update(
+fn update(
     shelf: &mut Shelf<Secret>,
     name: &str,
     version: Option<&str>,

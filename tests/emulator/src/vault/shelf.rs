@@ -29,7 +29,6 @@ pub(super) struct Object<T> {
     versions: Vec<Version<T>>,
 }
 
-#[derive(Clone)]
 pub(super) struct Version<T> {
     /// 32 hexadecimal digits.
     pub(super) id: String,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use bytes::Bytes;
 use config_azure_emulator::vault::{Vault, VaultHandle};
 use config_azure_emulator::{Service, TokenIssuer};
@@ -111,4 +113,16 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+/// Keys, signatures and ciphertexts that were made with OpenSSL.
+pub fn vectors() -> Value {
+    serde_json::from_str(include_str!("vectors.json")).expect("the vectors are JSON")
+}
+
+/// The bytes of a base64url text.
+pub fn decoded(text: &Value) -> Vec<u8> {
+    BASE64URL
+        .decode(text.as_str().unwrap_or_default())
+        .expect("base64url without padding")
 }
