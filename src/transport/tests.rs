@@ -133,13 +133,16 @@ async fn t10_f68_bombs_and_endless_bodies_are_counted_after_decompression() {
     let fits = Fault::status(200).body("application/json", vec![b' '; 1 << 20]);
     emulator.faults().script(Route::store(), fits, Some(1));
     assert!(ask(&guard).await.is_ok());
-    // Encodings inside one another are not unpacked: what comes out is not JSON.
+    // Encodings inside one another are unpacked at most once: what comes out is not JSON.
     let nested = Fault::gzip_bomb(1).header("content-encoding", "gzip");
     emulator.faults().script(Route::store(), nested, Some(1));
-    let body = match ask(&guard).await {
-        Ok(answer) => answer.into_body().collect().await.unwrap(),
-        Err(_) => return,
-    };
+    let body = ask(&guard)
+        .await
+        .unwrap()
+        .into_body()
+        .collect()
+        .await
+        .unwrap();
     assert!(serde_json::from_slice::<serde_json::Value>(&body).is_err());
 }
 

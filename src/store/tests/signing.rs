@@ -141,9 +141,11 @@ async fn f07_a_refused_token_is_given_up_and_asked_for_again_once() {
     let credential = StoreCredential::Token {
         credential: emulator.credential(),
         audience: None,
-        rejected: Some(Arc::new(move |scope: &str| {
+        rejected: Some(Arc::new(move |scope: &str, token: &str| {
+            assert!(!token.is_empty());
             assert_eq!(scope, "https://azconfig.io/.default");
             counter.fetch_add(1, Ordering::Relaxed);
+            true
         })),
     };
     let endpoints = [emulator.store("contoso").endpoint()];
