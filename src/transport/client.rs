@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The user's function on the client's builder (a private CA, a proxy, a resolver).
 pub(crate) type HttpHook = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For TCP and TLS together; of several addresses of one family each gets its share.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Longer than any gap between two packets of a healthy answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// An address may change behind a name: a connection is not kept for ever.

@@ -1,14 +1,15 @@
 //! The transport on real sockets, and the guard in front of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azure_core::error::ErrorKind;
 use azure_core::http::headers::{AUTHORIZATION, HeaderName};
 use azure_core::http::{AsyncRawResponse, HttpClient, Method, Request, Url};
 use config_azure_emulator::{CertificateKind, Emulator, Fault, Route};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::{
@@ -120,20 +121,26 @@ async fn t05_no_redirect_is_followed_whatever_the_hook_says() {
 }
 
 #[tokio::test]
-async fn t10_f68_bombs_and_endless_bodies_are_counted_after_decompression() {
+async fn t10_bodies_are_counted_after_decompression() {
     let emulator = emulator().await;
     let guard = guard(&emulator, limits(20_000), |builder| builder);
-    for answer in [
-        Fault::gzip_bomb(64),
-        Fault::status(200).body("application/json", vec![b' '; (1 << 20) + 1]),
-    ] {
-        emulator.faults().script(Route::store(), answer, Some(1));
-        assert_eq!(refusal(ask(&guard).await), Some(Refusal::TooLarge(1 << 20)));
-    }
+    emulator
+        .faults()
+        .script(Route::store(), Fault::gzip_bomb(64), Some(1));
+    assert_eq!(refusal(ask(&guard).await), Some(Refusal::TooLarge(1 << 20)));
     let fits = Fault::status(200).body("application/json", vec![b' '; 1 << 20]);
     emulator.faults().script(Route::store(), fits, Some(1));
     assert!(ask(&guard).await.is_ok());
-    // Encodings inside one another are unpacked at most once: what comes out is not JSON.
+}
+
+#[tokio::test]
+async fn f68_endless_bodies_and_encodings_inside_one_another() {
+    let emulator = emulator().await;
+    let guard = guard(&emulator, limits(20_000), |builder| builder);
+    let long = Fault::status(200).body("application/json", vec![b' '; (1 << 20) + 1]);
+    emulator.faults().script(Route::store(), long, Some(1));
+    assert_eq!(refusal(ask(&guard).await), Some(Refusal::TooLarge(1 << 20)));
+    // Unpacked at most once: what comes out is not JSON.
     let nested = Fault::gzip_bomb(1).header("content-encoding", "gzip");
     emulator.faults().script(Route::store(), nested, Some(1));
     let body = ask(&guard)
@@ -147,7 +154,7 @@ async fn t10_f68_bombs_and_endless_bodies_are_counted_after_decompression() {
 }
 
 #[tokio::test]
-async fn t15_f56_a_wrong_peer_gets_no_byte() {
+async fn f56_a_certificate_that_is_not_good_gets_no_byte() {
     let emulator = emulator().await;
     for kind in [
         CertificateKind::Expired,
@@ -159,35 +166,72 @@ async fn t15_f56_a_wrong_peer_gets_no_byte() {
         let error = ask(&guard(&emulator, limits(5000), |builder| builder))
             .await
             .unwrap_err();
-        assert_eq!(
-            *error.kind(),
-            azure_core::error::ErrorKind::Connection,
-            "{error:?}"
-        );
+        assert_eq!(*error.kind(), ErrorKind::Connection, "{error:?}");
         assert!(
             !format!("{error:?}").contains("key="),
             "no URL in the error"
         );
     }
     assert_eq!(emulator.log().count(Route::any()), 0);
-    // An authority that nobody told us of.
-    let address = emulator.address(HOST).unwrap();
-    let hook: HttpHook = Arc::new(move |builder| builder.resolve(HOST, address));
     emulator
         .show_certificate(HOST, CertificateKind::Good)
         .unwrap();
-    let policy = HostPolicy::new();
-    policy.allow(Origin::https(HOST), HostKind::Store);
-    let stranger = Guard::new(
-        reqwest_transport(Some(&hook)).unwrap(),
-        policy,
-        limits(5000),
-    );
-    ask(&stranger).await.unwrap_err();
-    assert_eq!(emulator.log().count(Route::any()), 0);
     ask(&guard(&emulator, limits(5000), |builder| builder))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn t15_an_unknown_authority_an_old_tls_and_plain_text_get_no_byte() {
+    let emulator = emulator().await;
+    let address = emulator.address(HOST).unwrap();
+    let (plain, bytes) = plain_text().await;
+    let hooks: [HttpHook; 3] = [
+        // An authority that nobody told us of.
+        Arc::new(move |builder| builder.resolve(HOST, address)),
+        // The hook cannot lower the version; a server that has only older ones is refused.
+        Arc::new(move |builder| {
+            let old = reqwest::tls::Version::TLS_1_1;
+            builder
+                .resolve(HOST, address)
+                .tls_version_min(old)
+                .tls_version_max(old)
+        }),
+        // A server that answers in plain http.
+        Arc::new(move |builder| builder.resolve(HOST, plain)),
+    ];
+    for hook in hooks {
+        let policy = HostPolicy::new();
+        policy.allow(Origin::https(HOST), HostKind::Store);
+        // A version that does not exist here may be refused when the client is built.
+        let Ok(transport) = reqwest_transport(Some(&hook)) else {
+            continue;
+        };
+        ask(&Guard::new(transport, policy, limits(5000)))
+            .await
+            .unwrap_err();
+    }
+    assert_eq!(emulator.log().count(Route::any()), 0);
+    assert!(!String::from_utf8_lossy(&bytes.lock().unwrap()).contains("/kv"));
+}
+
+/// A server that answers every connection in plain http, and what it was told.
+async fn plain_text() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let told: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let bytes = told.clone();
+    crate::task::spawn_on(&tokio::runtime::Handle::current(), async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut some = [0; 4096];
+            let read = stream.read(&mut some).await.unwrap_or_default();
+            bytes.lock().unwrap().extend_from_slice(&some[..read]);
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                .await;
+        }
+    });
+    (address, told)
 }
 
 /// A listener that counts connections and never says a word.
@@ -208,31 +252,40 @@ async fn silent() -> (SocketAddr, Arc<AtomicUsize>) {
     (address, connections)
 }
 
-#[tokio::test]
-async fn t17_f67_local_hosts_are_asked_past_any_proxy() {
-    let emulator = emulator().await;
+/// A guard whose hook sends everything through a proxy, and how many connections the proxy saw.
+async fn through_a_proxy(emulator: &Emulator) -> (Arc<Guard>, Arc<AtomicUsize>) {
     let (proxy, connections) = silent().await;
     let through = move |builder: reqwest::ClientBuilder| {
         builder.proxy(reqwest::Proxy::all(format!("http://{proxy}")).unwrap())
     };
-    let guard = guard(&emulator, limits(2000), through);
+    (guard(emulator, limits(2000), through), connections)
+}
+
+#[tokio::test]
+async fn t17_local_hosts_are_asked_past_any_proxy() {
+    let emulator = emulator().await;
+    let (guard, connections) = through_a_proxy(&emulator).await;
     let local = emulator.store("contoso").local_endpoint();
-    guard.policy().allow(
-        Origin::of(&Url::parse(&local).unwrap()).unwrap(),
-        HostKind::Store,
-    );
+    let origin = Origin::of(&Url::parse(&local).unwrap()).unwrap();
+    guard.policy().allow(origin, HostKind::Store);
     let answer = guard
         .execute_request(&get(&format!("{local}/kv?api-version=2023-11-01")))
         .await;
     assert_eq!(u16::from(answer.unwrap().status()), 200);
     assert_eq!(connections.load(Ordering::Relaxed), 0);
-    // Everything else goes through the proxy that the application chose.
-    ask(&guard).await.unwrap_err();
-    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
-async fn f57_f63_a_peer_that_says_nothing_runs_into_the_deadline() {
+async fn f67_everything_else_goes_through_the_proxy_that_was_chosen() {
+    let emulator = emulator().await;
+    let (guard, connections) = through_a_proxy(&emulator).await;
+    ask(&guard).await.unwrap_err();
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+    assert_eq!(emulator.log().count(Route::any()), 0);
+}
+
+#[tokio::test]
+async fn f57_a_peer_that_says_nothing_runs_into_the_deadline() {
     let (address, _) = silent().await;
     let hook: HttpHook = Arc::new(move |builder| builder.resolve(HOST, address));
     let policy = HostPolicy::new();
@@ -247,7 +300,7 @@ async fn f57_f63_a_peer_that_says_nothing_runs_into_the_deadline() {
 }
 
 #[tokio::test]
-async fn f60_f61_a_broken_answer_is_an_error_and_asked_for_once() {
+async fn f60_a_broken_answer_is_an_error_and_asked_for_once() {
     let emulator = emulator().await;
     emulator.store("contoso").set("a", None, "1");
     let guard = guard(&emulator, limits(5000), |builder| builder);

@@ -71,27 +71,92 @@ async fn t13_a_hostile_pause_is_cut_to_ten_minutes() {
     world.load().await;
 }
 
+/// Three attempts with our own short pauses, and success if one of them brings an answer.
+async fn asked_three_times(status: u16) {
+    let world = one_setting();
+    world
+        .emulator
+        .faults()
+        .script(Route::store_list(), Fault::status(status), None);
+    let start = Instant::now();
+    let error = load_error(&world).await;
+    assert_eq!(error.status(), Some(status));
+    assert!(error.is_transient(), "{status}");
+    assert_eq!(world.requests(Route::any()), 3, "{status}");
+    assert!(start.elapsed() < Duration::from_secs(1));
+    world.emulator.faults().clear();
+    world
+        .emulator
+        .faults()
+        .script(Route::store_list(), Fault::status(status), Some(2));
+    world.load().await;
+}
+
 #[tokio::test(start_paused = true)]
-async fn f04_f06_without_a_header_three_attempts_with_our_own_pauses() {
-    for status in [408, 429, 500, 502, 503, 504] {
-        let world = one_setting();
-        world
-            .emulator
-            .faults()
-            .script(Route::store_list(), Fault::status(status), None);
-        let start = Instant::now();
-        let error = load_error(&world).await;
-        assert_eq!(error.status(), Some(status));
-        assert!(error.is_transient(), "{status}");
-        assert_eq!(world.requests(Route::any()), 3, "{status}");
-        assert!(start.elapsed() < Duration::from_secs(1));
-        world.emulator.faults().clear();
-        world
-            .emulator
-            .faults()
-            .script(Route::store_list(), Fault::status(status), Some(2));
-        world.load().await;
+async fn f04_throttled_without_a_header() {
+    asked_three_times(429).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f06_a_storm_of_errors() {
+    for status in [408, 500, 502, 503, 504] {
+        asked_three_times(status).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f05_throttled_for_ten_minutes() {
+    let world = one_setting();
+    let throttled = Fault::status(429).retry_after(10);
+    world
+        .emulator
+        .faults()
+        .script(Route::store_list(), throttled, None);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(600) {
+        assert!(load_error(&world).await.is_throttled());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    // One a window, however often somebody asks, and none early.
+    let entries = world.emulator.log().entries();
+    assert!((50..=66).contains(&entries.len()), "{}", entries.len());
+    let early = |pair: &[config_azure_emulator::Entry]| {
+        pair[1].instant.duration_since(pair[0].instant) < Duration::from_secs(10)
+    };
+    assert!(!entries.windows(2).any(early));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f01_refused_at_start() {
+    let world = one_setting();
+    world
+        .emulator
+        .faults()
+        .script(Route::store_list(), Fault::Refuse, None);
+    let error = load_error(&world).await;
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.is_transient());
+    assert_eq!(error.endpoint(), Some("https://contoso.azconfig.io"));
+    assert_eq!(world.requests(Route::any()), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f02_refused_after_a_success() {
+    let world = one_setting();
+    let walk = world.load().await;
+    world
+        .emulator
+        .faults()
+        .script(Route::store_list(), Fault::Refuse, Some(3));
+    world.store.check(&walk, Scope::Both).await.unwrap_err();
+    world.remote.set("a", None, "2");
+    let new = world
+        .store
+        .check(&walk, Scope::Both)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(shown(&new), ["a=2"], "at the next call, backoff or not");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,19 +288,26 @@ async fn f61_a_body_that_is_cut_is_retried_and_never_applied() {
     assert_eq!(shown(&new), ["a=2"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn f59_f62_slow_answers_arrive_or_run_into_the_deadline() {
-    let trickle = |chunk, milliseconds| Fault::Trickle {
+fn trickle(chunk: usize, milliseconds: u64) -> Fault {
+    Fault::Trickle {
         chunk,
         pause: Duration::from_millis(milliseconds),
-    };
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f62_byte_by_byte_is_the_same_page() {
     let world = one_setting();
     world
         .emulator
         .faults()
         .script(Route::store_list(), trickle(1, 20), None);
     assert_eq!(shown(&world.load().await), ["a=hunter2"]);
-    world.emulator.faults().clear();
+}
+
+#[tokio::test(start_paused = true)]
+async fn f59_an_answer_that_is_too_slow_runs_into_the_deadline() {
+    let world = one_setting();
     world
         .emulator
         .faults()
@@ -272,7 +344,7 @@ async fn f63_an_endpoint_that_never_answers_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t05_f66_redirects_are_an_error_of_their_own() {
+async fn f66_redirects_are_an_error_of_their_own() {
     for status in [301, 302, 303, 307, 308] {
         let (transport, store) = scripted(&[SettingSelector::all()], move |_| {
             Reply::status(status, &[("location", "https://evil.example/kv")])

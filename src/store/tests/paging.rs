@@ -13,7 +13,7 @@ fn page(items: &str, next: &str) -> Reply {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t04_f18_links_to_other_places() {
+async fn t04_links_to_other_places() {
     for link in [
         "https://evil.example/kv?after=x",
         "//evil.example/kv?after=x",
@@ -32,7 +32,7 @@ async fn t04_f18_links_to_other_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t04_f18_loops_and_endless_lists() {
+async fn f18_loops_and_endless_lists() {
     let (transport, store) = scripted(&[], |_| page("", "/kv?after=self"));
     assert_eq!(
         store.load(&|_| {}).await.unwrap_err().kind(),
@@ -78,6 +78,31 @@ async fn f19_more_settings_than_allowed() {
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     world.remote.delete("k1", None);
     assert_eq!(shown(&world.load().await).len(), 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f19_a_hundred_thousand_settings() {
+    let most = 100_000;
+    for (settings, fits) in [(most, true), (most + 1, false)] {
+        let (_, store) = scripted(&[], move |seen| {
+            let start = seen.line.split_once("after=").map_or(0, |(_, rest)| {
+                rest.split('&').next().unwrap().parse::<usize>().unwrap()
+            });
+            let end = (start + 100).min(settings);
+            let items: Vec<String> = (start..end)
+                .map(|at| format!("{{\"key\":\"k{at:06}\",\"value\":\"{at}\"}}"))
+                .collect();
+            match end - start {
+                100 => page(&items.join(","), &format!("/kv?after={end}")),
+                _ => Reply::list(&items.join(","), &[]),
+            }
+        });
+        let outcome = store.load(&|_| {}).await;
+        match fits {
+            true => assert_eq!(outcome.unwrap().settings().winners().len(), most),
+            false => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::TooLarge),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

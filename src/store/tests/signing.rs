@@ -73,7 +73,7 @@ async fn signatures_verify_byte_by_byte_and_age() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t16_f45_f46_a_clock_that_is_off_is_corrected_once() {
+async fn f46_a_clock_that_is_off_is_corrected_once() {
     for (off, requests) in [
         (0, 2),
         (899, 2),
@@ -94,7 +94,7 @@ async fn t16_f45_f46_a_clock_that_is_off_is_corrected_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t16_a_clock_that_is_put_right_again_is_followed() {
+async fn f45_a_clock_that_is_put_right_again_is_followed() {
     let emulator = emulator();
     emulator.clock().set_skew(time_hours(1));
     let store = signing(&emulator, 0);
