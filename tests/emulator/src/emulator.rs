@@ -97,6 +97,11 @@ impl Emulator {
             .clone()
     }
 
+    /// All vaults, ordered by name.
+    pub fn vaults(&self) -> Vec<VaultHandle> {
+        self.0.vaults.values().cloned().collect()
+    }
+
     /// The token authority and the managed identity endpoints.
     pub fn identity(&self) -> IdentityHandle {
         self.0.identity.clone()

@@ -33,8 +33,12 @@ struct Port {
 }
 
 impl Sockets {
-    /// Opens a port for every service that the world holds now.
-    pub(crate) async fn open(world: Arc<World>, http1_only: bool) -> Result<Self, EmulatorError> {
+    /// Opens a port for every service that the world holds now: the one in `chosen`, or a free one.
+    pub(crate) async fn open(
+        world: Arc<World>,
+        http1_only: bool,
+        chosen: &HashMap<String, u16>,
+    ) -> Result<Self, EmulatorError> {
         let sockets = Self {
             authority: Authority::new()?,
             protocols: if http1_only { HTTP1 } else { HTTP2_AND_1 },
@@ -43,17 +47,18 @@ impl Sockets {
             world,
         };
         for site in sockets.world.sites() {
-            sockets.listen(site).await?;
+            let port = chosen.get(&site.host).copied().unwrap_or_default();
+            sockets.listen(site, port).await?;
         }
         Ok(sockets)
     }
 
-    async fn listen(&self, site: Arc<Site>) -> Result<(), EmulatorError> {
+    async fn listen(&self, site: Arc<Site>, port: u16) -> Result<(), EmulatorError> {
         let tls = self
             .authority
             .server(&site.host, CertificateKind::Good, self.protocols)?;
         let face = Arc::new(Mutex::new(Face { tls, raw: None }));
-        let listener = bind(0).await?;
+        let listener = bind(port).await?;
         let address = listener.local_addr().map_err(unbound)?;
         let host = site.host.clone();
         let task = accept_on(listener, self.world.clone(), site, face.clone());
@@ -180,5 +185,13 @@ fn unbound(error: std::io::Error) -> EmulatorError {
 
 async fn bind(port: u16) -> Result<TcpListener, EmulatorError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address).await.map_err(unbound)
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match port {
+            0 => unbound(error),
+            _ => EmulatorError::because(
+                format!("port {port} of loopback could not be opened"),
+                error,
+            ),
+        })
 }
