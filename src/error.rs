@@ -149,7 +149,7 @@ impl Error {
 
     /// The setting at fault, where the message names it already.
     pub(crate) fn with_named_setting(mut self, key: &str, label: Option<&str>) -> Self {
-        self.0.context.named = true;
+        self.inner().context.named = true;
         self.with_setting(key, label)
     }
 

@@ -28,17 +28,24 @@
 
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
+mod app;
+mod blocking;
+mod builder;
 pub mod credential;
+mod de;
 mod environment;
 mod error;
+pub mod humantime;
 mod live;
+mod load;
 mod loaded;
 mod publication;
 mod reference;
+mod refresh;
 mod secret;
 mod setting;
 mod source;
-mod standin;
+mod startup;
 mod store;
 mod task;
 #[cfg(test)]
@@ -47,6 +54,9 @@ mod time;
 mod transport;
 mod tree;
 
+pub use app::AppConfiguration;
+pub use builder::AppConfigurationBuilder;
+pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
@@ -59,9 +69,11 @@ pub use reference::{
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
     VaultOptions,
 };
+pub use refresh::{RefreshOptions, RefreshOutcome, Status};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
+pub use startup::StartupOptions;
 pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;
 pub use tree::{Cause, Change, ChangeSet, Conflict, Contender, Explanation, KeyCase, KeyPath};

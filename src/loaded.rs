@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::standin::{ChangeSet, Tree, Warning};
+use crate::setting::Warning;
 use crate::time::Instant;
+use crate::tree::{ChangeSet, Explanation, Tree};
 
 /// One complete load of a store, with its references resolved.
 ///
@@ -97,6 +98,25 @@ impl Loaded {
 
     pub(crate) fn shared_changes(&self) -> &Arc<ChangeSet> {
         &self.changes
+    }
+
+    /// How many values there are. A list is one value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tree.leaves()
+    }
+
+    /// True if there are no values at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the value at `path` came from, and what lost against it; never the value.
+    #[must_use]
+    pub fn explain(&self, path: &str) -> Option<Explanation> {
+        let explanation = self.tree.explain(path)?;
+        Some(explanation.with_loaded_at(self.loaded_at))
     }
 
     /// The settings as nested tables.

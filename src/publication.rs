@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::loaded::Loaded;
-use crate::standin::{ChangeSet, Tree};
 use crate::task::Owner;
 use crate::time::WallClock;
+use crate::tree::{ChangeSet, Tree};
 
 mod changes;
 pub(crate) mod pin;

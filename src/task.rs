@@ -54,7 +54,7 @@ pub(crate) fn spawn(
     work: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let runtime = runtime()?;
-    runtime.spawn(async move {
+    spawn_on(&runtime, async move {
         match token.run_until_cancelled_owned(caught(work)).await {
             None => tracing::debug!(task = name, "background task stopped"),
             Some(Ok(())) => tracing::debug!(task = name, "background task is done"),
@@ -62,6 +62,11 @@ pub(crate) fn spawn(
         }
     });
     Ok(())
+}
+
+/// Runs `work` on `runtime`: the one line that starts a task.
+pub(crate) fn spawn_on(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+    runtime.spawn(work);
 }
 
 /// Runs user code that may take its time on a thread made for that, so that no other task waits for it.

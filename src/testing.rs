@@ -1,5 +1,8 @@
 //! What the unit tests of several rooms share: a store without Azure, published by hand.
 
+pub(crate) mod canary;
+pub(crate) mod events;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +12,11 @@ use tokio::runtime::Handle;
 
 use crate::loaded::Loaded;
 use crate::publication::{Feed, Publication};
+use crate::setting::{ConfigurationSetting, Selected};
 use crate::source;
-use crate::standin::Tree;
 use crate::task::Owner;
 use crate::time::SystemClock;
+use crate::tree::{Content, Entry, Shape, Tree, assemble};
 
 /// How often the stores of these tests are checked, in the clock of the test.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(30);
@@ -22,13 +26,20 @@ pub(crate) fn publication() -> Arc<Publication> {
 }
 
 pub(crate) fn tree(pairs: &[(&str, &str)]) -> Tree {
-    let origin = "contoso".to_owned();
-    Tree(
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), Value::new(Some(&origin), *value)))
-            .collect(),
-    )
+    let settings = pairs.iter().map(|(key, value)| Selected {
+        setting: Arc::new(ConfigurationSetting::new(*key, *value)),
+        selector: 0,
+        snapshot: None,
+    });
+    let settings: Vec<Selected> = settings.collect();
+    let entries = settings.iter().map(|selected| Entry {
+        selected,
+        losers: &[],
+        content: Content::Own,
+    });
+    assemble("contoso", entries, &[], &Shape::default())
+        .unwrap()
+        .0
 }
 
 pub(crate) fn loaded(pairs: &[(&str, &str)]) -> Loaded {

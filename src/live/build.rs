@@ -9,9 +9,11 @@ use config::{Config, ConfigBuilder};
 use serde::de::DeserializeOwned;
 
 use super::layer_error;
+use super::overlay::Overlay;
+use crate::de::from_value;
 use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::loaded::Loaded;
 use crate::publication::pin::{self, Pins};
-use crate::standin::from_value;
 use crate::task::{self, Panicked};
 
 /// The application's check of new values, given the ones in use.
@@ -31,8 +33,30 @@ pub(super) async fn collect(layers: &ConfigBuilder<AsyncState>) -> (Result<Confi
     (built, pins)
 }
 
-/// Deserializes and validates.
+/// A typed value with the primary store's generation that is in it, and what other layers gave.
+pub(super) struct Built<T> {
+    pub(super) value: T,
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) overlay: Overlay,
+}
+
+/// Deserializes and validates what was collected from `loaded` and other layers.
 pub(super) fn judge<T: DeserializeOwned>(
+    config: &Config,
+    loaded: Arc<Loaded>,
+    validate: Option<&Validate<T>>,
+    old: Option<&T>,
+) -> Result<Built<T>> {
+    let value = typed(config, validate, old)?;
+    let overlay = Overlay::of(&config.cache, &loaded.tree().origin_prefix());
+    Ok(Built {
+        value,
+        loaded,
+        overlay,
+    })
+}
+
+fn typed<T: DeserializeOwned>(
     config: &Config,
     validate: Option<&Validate<T>>,
     old: Option<&T>,

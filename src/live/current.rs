@@ -5,7 +5,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::build::Built;
+use super::overlay::Overlay;
 use crate::loaded::Loaded;
+use crate::tree::Explanation;
 
 /// One snapshot of the application's settings: a `T`, with where it came from.
 ///
@@ -15,14 +18,16 @@ pub struct Current<T> {
     value: T,
     generation: u64,
     loaded: Arc<Loaded>,
+    overlay: Overlay,
 }
 
 impl<T> Current<T> {
-    pub(super) fn new(value: T, generation: u64, loaded: Arc<Loaded>) -> Self {
+    pub(super) fn new(built: Built<T>, generation: u64) -> Self {
         Self {
-            value,
+            value: built.value,
             generation,
-            loaded,
+            loaded: built.loaded,
+            overlay: built.overlay,
         }
     }
 
@@ -45,6 +50,17 @@ impl<T> Current<T> {
     #[must_use]
     pub fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
+    }
+
+    /// Where the value at `path` came from in this snapshot. See [`Live::explain`](crate::Live::explain).
+    #[must_use]
+    pub fn explain(&self, path: &str) -> Option<Explanation> {
+        let explanation = self.loaded.explain(path)?;
+        let given = |below: &str| self.loaded.explain(below).is_some();
+        Some(match self.overlay.layer(path, given) {
+            Some(layer) => explanation.with_layer(layer),
+            None => explanation,
+        })
     }
 }
 

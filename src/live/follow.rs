@@ -9,7 +9,7 @@ use futures::future::{join_all, select_all};
 use serde::de::DeserializeOwned;
 
 use super::Current;
-use super::build::{self, Validate};
+use super::build::{self, Built, Validate};
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::loaded::Loaded;
@@ -38,12 +38,6 @@ pub(super) struct Recipe<T> {
     pub(super) _owners: Vec<Owner>,
 }
 
-/// A typed value with the primary store's generation that is in it.
-pub(super) struct Built<T> {
-    pub(super) value: T,
-    pub(super) loaded: Arc<Loaded>,
-}
-
 impl<T: DeserializeOwned + Send + Sync + 'static> Recipe<T> {
     /// The first value. What fails here fails `live`.
     pub(super) async fn first(&mut self) -> Result<Built<T>> {
@@ -52,9 +46,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Recipe<T> {
         let loaded = self.generation_read(&pins)?;
         self.followed.advance(&pins);
         let validate = self.validate.clone();
-        let judged = task::blocking(move || build::judge(&config, validate.as_deref(), None)).await;
-        let value = judged.unwrap_or_else(|Panicked| Err(stopped()))?;
-        Ok(Built { value, loaded })
+        task::blocking(move || build::judge(&config, loaded, validate.as_deref(), None))
+            .await
+            .unwrap_or_else(|Panicked| Err(stopped()))
     }
 
     fn generation_read(&self, pins: &Pins) -> Result<Arc<Loaded>> {
@@ -111,9 +105,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Follower<T> {
         // The old value is dropped over there, too: T and all its code stay off the async workers.
         self.watched(task::blocking(move || {
             let old = slot.value().load_full();
-            let value = build::judge(&config, validate.as_deref(), Some(&**old))?;
+            let built = build::judge(&config, loaded, validate.as_deref(), Some(&**old))?;
             drop(old);
-            slot.accept(|generation| Current::new(value, generation, loaded));
+            slot.accept(|generation| Current::new(built, generation));
             Ok(())
         }))
         .await

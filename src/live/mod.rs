@@ -10,6 +10,7 @@ use arc_swap::access::Access;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::task::Owner;
+use crate::tree::Explanation;
 
 mod build;
 mod builder;
@@ -18,6 +19,7 @@ mod derived;
 mod follow;
 mod layer_error;
 mod layers;
+mod overlay;
 mod part;
 mod reader;
 mod slot;
@@ -106,6 +108,13 @@ impl<T> Live<T> {
     #[must_use]
     pub fn status(&self) -> LiveStatus {
         self.slot.status()
+    }
+
+    /// Where the value at `path` (such as `db.password`) came from: the setting, the settings that lost against
+    /// it, and the layer that overrides it, if one does; never the value. `None` if the store gives none.
+    #[must_use]
+    pub fn explain(&self, path: &str) -> Option<Explanation> {
+        self.load().explain(path)
     }
 
     /// The newest snapshot, which counts as seen.

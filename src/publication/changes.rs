@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Feed;
 use crate::loaded::Loaded;
-use crate::standin::{ChangeSet, Tree};
+use crate::tree::{ChangeSet, Tree};
 
 /// Tells which paths changed, generation by generation. Made by `AppConfiguration::changes`.
 ///

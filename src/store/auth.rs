@@ -28,8 +28,8 @@ const WORTH_CORRECTING: Duration = Duration::from_secs(5 * 60);
 /// Farther off than this, the server's date is not believed.
 const NOT_BELIEVED: Duration = Duration::from_secs(400 * 24 * 3600);
 
-/// Told that a token for this scope was refused although it should be fresh.
-pub(crate) type Rejected = Arc<dyn Fn(&str) + Send + Sync>;
+/// Told that a token for this scope was refused although it should be fresh. True if the next one may be another.
+pub(crate) type Rejected = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 /// How to be let in.
 #[derive(Clone)]
@@ -140,14 +140,21 @@ impl Authorizer {
 
     /// After a 401: whether sending the request once more can help, because the clock was corrected by the
     /// server's date or a cached token was given up.
-    pub(super) fn learn_from_refusal(&self, headers: &Headers, scope: &str) -> bool {
+    pub(super) fn learn_from_refusal(
+        &self,
+        request: &Request,
+        headers: &Headers,
+        scope: &str,
+    ) -> bool {
         match &self.credential {
             StoreCredential::AccessKey(_) => self.correct_clock(headers),
             StoreCredential::Token { rejected, .. } => {
-                if let Some(rejected) = rejected {
-                    rejected(scope);
+                let sent = request.headers().get_optional_str(&AUTHORIZATION);
+                let token = sent.and_then(|sent| sent.strip_prefix("Bearer "));
+                match (rejected, token) {
+                    (Some(rejected), Some(token)) => rejected(scope, token),
+                    _ => false,
                 }
-                rejected.is_some()
             }
             StoreCredential::Anonymous => false,
         }

@@ -1,5 +1,6 @@
 //! What to read from a store.
 
+use std::fmt;
 use std::time::SystemTime;
 
 /// Which settings to read: a key filter under one or more labels, or a snapshot.
@@ -146,5 +147,28 @@ impl SettingSelector {
             SelectorTarget::Mixed(_) => {}
         }
         self
+    }
+}
+
+impl fmt::Display for SettingSelector {
+    /// `keys 'orders:*', no label, then label 'prod'`, or `snapshot 'release-42'`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let filter = match &self.target {
+            SelectorTarget::Filter(filter) => filter,
+            SelectorTarget::Snapshot { name, .. } => return write!(f, "snapshot '{name}'"),
+            SelectorTarget::Mixed(_) => return f.write_str("a snapshot with a filter"),
+        };
+        write!(f, "keys '{}'", filter.key)?;
+        for (position, label) in filter.labels.iter().enumerate() {
+            f.write_str(if position == 0 { ", " } else { ", then " })?;
+            match label.as_str() {
+                "" => f.write_str("no label")?,
+                label => write!(f, "label '{label}'")?,
+            }
+        }
+        filter
+            .tags
+            .iter()
+            .try_for_each(|(name, _)| write!(f, ", tag '{name}'"))
     }
 }

@@ -123,6 +123,10 @@ async fn a_subscriber_before_the_first_load_gets_all_of_it() {
     assert_eq!(names(changes.next().await), ["a", "b"]);
 }
 
-fn names(changes: Option<crate::standin::ChangeSet>) -> Vec<String> {
-    changes.unwrap().0.into_iter().collect()
+fn names(changes: Option<crate::ChangeSet>) -> Vec<String> {
+    changes
+        .unwrap()
+        .iter()
+        .map(|it| it.path().to_owned())
+        .collect()
 }

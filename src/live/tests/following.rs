@@ -193,3 +193,34 @@ async fn a_changed_generation_reaches_generic_code() {
     let only_port = arc_swap::access::Map::new(live, |settings: &Settings| &settings.port);
     assert_eq!(*arc_swap::access::Access::<u16>::load(&only_port), 2);
 }
+
+#[tokio::test]
+async fn explain_names_the_setting_and_the_layer_over_it() {
+    let store = TestStore::with(&pairs("one", "1"));
+    let file = config::File::from_str("port = 9\nextra = 1", config::FileFormat::Toml);
+    let other = TestStore::with(&[("title", "other")]);
+    let layers = layers(&store)
+        .add_source(file)
+        .add_source(other.clone())
+        .set_override("title", "mine")
+        .unwrap();
+    let live: Live<Settings> = LiveBuilder::new(store.feed.clone(), layers)
+        .start()
+        .await
+        .unwrap();
+    let title = live.explain("title").unwrap();
+    assert!(title.to_string().contains("contoso"), "{title}");
+    assert!(
+        title
+            .overridden_by()
+            .unwrap()
+            .starts_with("a layer without a name")
+    );
+    assert!(live.explain("port").unwrap().overridden_by().is_some());
+    assert!(live.explain("extra").is_none(), "the store gives none");
+    assert!(live.load().explain("nothing").is_none());
+
+    let plain = super::live(&store).await.unwrap();
+    assert!(plain.explain("title").unwrap().overridden_by().is_none());
+    assert!(plain.explain("title").unwrap().loaded_at().is_some());
+}

@@ -287,6 +287,6 @@ async fn f88_subscribers_that_panic_or_never_poll_hold_nobody_up() {
         "the newest, not the queue"
     );
     assert_eq!(*part.changed().await.unwrap(), 99);
-    assert_eq!(changes.next().await.unwrap().0.len(), 2);
+    assert_eq!(changes.next().await.unwrap().len(), 2);
     assert!(futures::poll!(std::pin::pin!(changes.next())).is_pending());
 }
