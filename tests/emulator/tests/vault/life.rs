@@ -154,7 +154,7 @@ fn the_watcher_hears_of_every_new_version() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = heard.clone();
     world.vault.vault().watch(Arc::new(move |change| {
-        ears.lock().unwrap().push(change.clone())
+        ears.lock().unwrap().push(change.clone());
     }));
     let made = world
         .vault
