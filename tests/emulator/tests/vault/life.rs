@@ -137,6 +137,10 @@ fn the_secret_of_a_certificate_names_its_key() {
     assert_eq!(body["contentType"], "application/x-pkcs12");
     assert_eq!(body["managed"], true);
     assert_eq!(body["kid"], made.id.replace("/secrets/", "/keys/"));
+    let same = world.get("/secrets/web?outContentType=application/x-pkcs12");
+    assert_eq!(same.body["value"], "MIIK");
+    let other = world.get("/secrets/web?outContentType=application/x-pem-file");
+    assert_eq!(other.status, 501, "better than the wrong form");
     let listed = &world.get("/secrets").body["value"][0];
     assert_eq!(
         (&listed["managed"], &listed["kid"]),
