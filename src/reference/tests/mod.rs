@@ -1,11 +1,13 @@
 //! Tests of references against the emulator, in memory, mostly on a paused clock.
 
+mod canary;
 mod gate;
 mod hostile;
 mod identifiers;
 mod options;
 mod parsing;
 mod reading;
+mod recordings;
 mod resolvers;
 mod vaults;
 
