@@ -12,7 +12,7 @@ use super::*;
 use crate::credential::{CachedCredential, DefaultAzureCredential};
 use crate::testing::canary::Canaries;
 use crate::testing::events;
-use crate::transport::{HttpHook, reqwest_transport};
+use crate::transport::{HttpHook, Origin, reqwest_transport};
 
 const HOST: &str = "kv-orders.vault.azure.net";
 
@@ -142,7 +142,7 @@ fn t07_nothing_secret_comes_to_light() {
             hosts.clone(),
             Limits::default(),
         );
-        let allow = move |host: &str| hosts.allow(Origin::https(host), HostKind::Vault);
+        let allow = move |origin| hosts.allow(origin, HostKind::Vault);
         let options = KeyVaultOptions::new()
             .timeout(Duration::from_secs(5))
             .resolver(Arc::new(MapResolver::new().with("local", local.as_str())));
