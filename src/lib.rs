@@ -34,6 +34,7 @@ mod builder;
 pub mod credential;
 mod environment;
 mod error;
+mod in_memory;
 mod live;
 mod load;
 mod loaded;
@@ -56,6 +57,7 @@ mod tree;
 pub use app::AppConfiguration;
 pub use builder::AppConfigurationBuilder;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use in_memory::{InMemoryStore, in_memory};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
     Reader, Refusal,
