@@ -1,5 +1,8 @@
 //! What the unit tests of several rooms share: a store without Azure, published by hand.
 
+pub(crate) mod canary;
+pub(crate) mod events;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::reference::{Reference, ReferenceId, Resolved, SecretPolicy};
 use crate::setting::{Selected, Warning, WarningKind};
+use crate::store::FeatureFlag;
 use crate::tree::{
-    Content, Entry, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
+    Content, Entry, Flag, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
 };
 
 use super::{Candidate, Phase, Pipeline};
@@ -105,7 +106,8 @@ impl Contents<'_> {
             losers: settings.losers_of(selected.setting.key()),
             content: used.as_ref().map_or(Content::Own, content),
         });
-        let (tree, warnings) = crate::tree::assemble(store, entries, &[], shape)?;
+        let flags: Vec<Flag<'_>> = self.candidate.walk().flags().iter().map(flag).collect();
+        let (tree, warnings) = crate::tree::assemble(store, entries, &flags, shape)?;
         Ok((tree, warnings.into_iter().map(warning).collect()))
     }
 }
@@ -129,6 +131,13 @@ fn content<'a>(used: &'a Use<'_>) -> Content<'a> {
             jwk: &key.jwk,
             origin,
         },
+    }
+}
+
+fn flag(flag: &FeatureFlag) -> Flag<'_> {
+    Flag {
+        selected: &flag.selected,
+        json: &flag.json,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::credential::CredentialFailure;
 use crate::error::{SecretError, SecretErrorKind, word};
 use crate::setting::ConfigurationSetting;
 use crate::time::Instant;
+use crate::transport::Refusal;
 
 use super::ReferenceId;
 use super::retry_after::retry_after;
@@ -115,6 +116,9 @@ impl Trouble {
         if let Some(failure) = CredentialFailure::in_error(&error) {
             return Self::new(Reach::Vault, no_token(failure));
         }
+        if let Some(refusal) = Refusal::in_error(&error) {
+            return Self::new(Reach::Vault, refused(refusal));
+        }
         let (status, wish) = match error.kind() {
             ErrorKind::HttpResponse {
                 status,
@@ -133,11 +137,10 @@ impl Trouble {
                 let failure = ReadFailure::new(SecretErrorKind::Unreachable);
                 return Self::new(Reach::NoAnswer, failure);
             }
-            // The challenge could not be read, names another audience, or the transport refused the answer.
+            // The challenge could not be read, or it names another audience.
             _ => {
-                let failure = ReadFailure::new(SecretErrorKind::InvalidAnswer).with_hint(
-                    "the vault's challenge does not fit its host, or its answer was refused (a redirect, too long)",
-                );
+                let failure = ReadFailure::new(SecretErrorKind::InvalidAnswer)
+                    .with_hint("the vault's challenge names another audience than its cloud's");
                 return Self::new(Reach::Vault, failure);
             }
         };
@@ -149,6 +152,29 @@ impl Trouble {
         failure.code = said.code;
         Self::new(reach, failure)
     }
+}
+
+/// What the guard of the transport did not let pass.
+fn refused(refusal: Refusal) -> ReadFailure {
+    let (kind, hint) = match refusal {
+        Refusal::ForeignHost | Refusal::Insecure => (
+            SecretErrorKind::ForeignVault,
+            "the transport does not admit this host",
+        ),
+        Refusal::Redirect(_) => (
+            SecretErrorKind::InvalidAnswer,
+            "the vault answered with a redirect, which is never followed",
+        ),
+        Refusal::TooLarge(_) => (
+            SecretErrorKind::InvalidAnswer,
+            "the vault's answer is longer than any secret",
+        ),
+        Refusal::Deadline => (
+            SecretErrorKind::Unreachable,
+            "the vault did not answer in time",
+        ),
+    };
+    ReadFailure::new(kind).with_hint(hint)
 }
 
 pub(super) fn no_token(failure: &CredentialFailure) -> ReadFailure {

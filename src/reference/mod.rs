@@ -21,6 +21,8 @@ mod references;
 mod resolved;
 mod resolver;
 mod retry_after;
+#[cfg(test)]
+mod tests;
 mod vault_credential;
 
 pub use identifier::{CertificateIdentifier, KeyIdentifier, SecretIdentifier};

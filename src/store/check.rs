@@ -32,8 +32,13 @@ pub(super) async fn check_lists(
     let budget = Budget::new(limits);
     let mut checked: Vec<Checked> = vec![Checked::new(); known.lists().len()];
     let jobs = jobs(selection, known, scope);
+    // The first answer shows whether the endpoint is there at all; only then does the rest set out.
+    if let Some(first) = jobs.first() {
+        let (list, page) = check_page(client, first, &budget).await?;
+        checked[list].insert(page.start.clone(), page);
+    }
     // By index: a closure over references would not let the future be sent.
-    let mut answers = stream::iter(0..jobs.len())
+    let mut answers = stream::iter(1..jobs.len())
         .map(|at| check_page(client, &jobs[at], &budget))
         .buffer_unordered(PAGES_AT_ONCE);
     while let Some((list, page)) = answers.try_next().await? {

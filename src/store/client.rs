@@ -1,7 +1,8 @@
 //! One endpoint: sends requests, retries them shortly, and carries its own sync tokens.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use azure_core::http::headers::{ACCEPT, HeaderName, Headers};
 use azure_core::http::{HttpClient, Method, Request, Url};
@@ -9,14 +10,17 @@ use bytes::Bytes;
 
 use super::audience;
 use super::auth::{Authorizer, StoreCredential, http_date};
+use super::correlation::Correlation;
 use super::endpoint::Endpoint;
-use super::failure::{from_status, from_transport, is_retriable};
+use super::failure::{from_status, from_transport, is_gone, is_retriable};
+use super::gate::Gate;
 use super::query::RequestLines;
-use super::retry::{RETRIES, pause};
+use super::retry::{LONGEST_PAUSE, RETRIES, pause};
 use super::sync_token::SyncTokens;
 use crate::error::{Error, ErrorKind, Result};
 
 const ACCEPT_DATETIME: HeaderName = HeaderName::from_static("accept-datetime");
+const CORRELATION_CONTEXT: HeaderName = HeaderName::from_static("correlation-context");
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 const IF_NONE_MATCH: HeaderName = HeaderName::from_static("if-none-match");
 const SYNC_TOKEN: HeaderName = HeaderName::from_static("sync-token");
@@ -30,6 +34,9 @@ pub(super) struct Shared {
     pub(super) lines: RequestLines,
     pub(super) transport: Arc<dyn HttpClient>,
     pub(super) authorizer: Authorizer,
+    /// How many other endpoints there are.
+    pub(super) alternatives: AtomicUsize,
+    pub(super) correlation: Correlation,
 }
 
 /// What an answer must be.
@@ -108,6 +115,9 @@ pub(super) struct EndpointClient {
     endpoint: Endpoint,
     scope: String,
     sync_tokens: SyncTokens,
+    gate: Gate,
+    /// True while it stands in for an endpoint that failed.
+    stands_in: AtomicBool,
     shared: Arc<Shared>,
 }
 
@@ -123,6 +133,8 @@ impl EndpointClient {
             endpoint,
             scope,
             sync_tokens: SyncTokens::default(),
+            gate: Gate::default(),
+            stands_in: AtomicBool::new(false),
             shared,
         }
     }
@@ -133,6 +145,16 @@ impl EndpointClient {
 
     pub(super) fn lines(&self) -> &RequestLines {
         &self.shared.lines
+    }
+
+    /// Whether it is asked in place of an endpoint that failed.
+    pub(super) fn stands_in(&self, stands_in: bool) {
+        self.stands_in.store(stands_in, Ordering::Relaxed);
+    }
+
+    /// How long the endpoint does not want to be asked.
+    pub(super) fn closed_for(&self) -> Option<Duration> {
+        self.gate.closed_for()
     }
 
     pub(super) fn sync_tokens(&self) -> &SyncTokens {
@@ -146,20 +168,27 @@ impl EndpointClient {
         let mut learned = false;
         let mut attempt = 0;
         loop {
+            self.gate.pass().await?;
             let error = match self.attempt(&url, call, &mut learned).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let wait = pause(attempt, error.retry_after());
-            match wait {
-                Some(wait) if attempt < RETRIES && is_retriable(&error) => {
-                    tracing::debug!(endpoint = %self.endpoint.as_str(), attempt, error = %error, "retrying");
-                    tokio::time::sleep(wait).await;
-                    attempt += 1;
-                }
-                _ => return Err(error),
+            if let Some(asked) = error.retry_after() {
+                self.gate.close(asked);
             }
+            if attempt == RETRIES || !self.may_try_again(&error) {
+                return Err(error);
+            }
+            tracing::debug!(error = %error, attempt, "the store is asked again");
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
         }
+    }
+
+    fn may_try_again(&self, error: &Error) -> bool {
+        let soon = error.retry_after().unwrap_or_default() <= LONGEST_PAUSE;
+        let elsewhere = self.shared.alternatives.load(Ordering::Relaxed) > 0 && is_gone(error);
+        soon && !elsewhere && is_retriable(error)
     }
 
     /// One attempt; one more at once if a 401 taught something.
@@ -196,6 +225,11 @@ impl EndpointClient {
         }
         if let Some(moment) = call.as_of {
             request.insert_header(ACCEPT_DATETIME, http_date(moment));
+        }
+        let replicas = self.shared.alternatives.load(Ordering::Relaxed);
+        let stands_in = self.stands_in.load(Ordering::Relaxed);
+        if let Some(correlation) = self.shared.correlation.header(replicas, stands_in) {
+            request.insert_header(CORRELATION_CONTEXT, correlation);
         }
         if let Some(tokens) = self.sync_tokens.header() {
             request.insert_header(SYNC_TOKEN, tokens);

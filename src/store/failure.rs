@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use azure_core::error::ErrorKind as AzureErrorKind;
 use azure_core::http::headers::{HeaderName, Headers};
 
 use super::endpoint::Endpoint;
@@ -139,6 +140,15 @@ pub(super) fn is_retriable(error: &Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// True if the endpoint itself seems to be gone: no connection, or no answer in time. With another endpoint at
+/// hand, asking it again is a waste of the caller's time.
+pub(super) fn is_gone(error: &Error) -> bool {
+    error.kind() == ErrorKind::Timeout
+        || std::error::Error::source(error)
+            .and_then(|source| source.downcast_ref::<azure_core::Error>())
+            .is_some_and(|source| *source.kind() == AzureErrorKind::Connection)
 }
 
 /// True if another endpoint of the same store may do better.

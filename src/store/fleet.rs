@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::client::EndpointClient;
+use super::endpoint::Endpoint;
 use super::failure::is_failoverable;
-use super::retry::LONGEST_RETRY_AFTER;
+use super::retry::LONGEST_PAUSE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::{Instant, later};
 
@@ -18,15 +21,9 @@ struct Health {
     failures: u32,
     /// Not preferred before this, while another endpoint is at hand.
     backoff_until: Option<Instant>,
-    /// Not asked at all before this: the service said so.
-    closed_until: Option<Instant>,
 }
 
 impl Health {
-    fn is_closed(&self, now: Instant) -> bool {
-        self.closed_until.is_some_and(|until| until > now)
-    }
-
     fn backs_off(&self, now: Instant) -> bool {
         self.backoff_until.is_some_and(|until| until > now)
     }
@@ -57,14 +54,10 @@ impl Member {
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
     }
 
-    fn failed(&self, error: &Error) {
-        let now = Instant::now();
+    fn failed(&self) {
         let mut health = self.health();
         health.failures = health.failures.saturating_add(1);
-        health.backoff_until = Some(later(now, backoff(health.failures)));
-        health.closed_until = error
-            .retry_after()
-            .map(|asked| later(now, asked.min(LONGEST_RETRY_AFTER)));
+        health.backoff_until = Some(later(Instant::now(), backoff(health.failures)));
         self.set_health(health);
     }
 }
@@ -104,6 +97,7 @@ pub(super) struct Fleet {
     /// Start each operation after the endpoint that served the last one.
     rotate: bool,
     last: Mutex<Option<Box<str>>>,
+    exhausted: Notify,
 }
 
 impl Fleet {
@@ -113,6 +107,7 @@ impl Fleet {
             discovered: Mutex::new(Vec::new()),
             rotate,
             last: Mutex::new(None),
+            exhausted: Notify::new(),
         }
     }
 
@@ -128,21 +123,52 @@ impl Fleet {
             .collect()
     }
 
-    /// Replaces the discovered members. Those that stay keep their health and tokens.
-    pub(super) fn set_discovered(&self, members: Vec<Arc<Member>>) {
-        *self
+    /// The first configured endpoint, as an origin.
+    pub(super) fn primary(&self) -> String {
+        let first = self.configured.first();
+        first
+            .map(|member| member.client.endpoint().as_str().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Its host alone.
+    pub(super) fn primary_host(&self) -> String {
+        let first = self.configured.first();
+        first
+            .map(|member| member.client.endpoint().host().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Replaces the discovered members by those at these endpoints, in this order. Those that stay keep their
+    /// health and tokens; configured endpoints are not doubled.
+    pub(super) fn set_discovered(
+        &self,
+        endpoints: Vec<Endpoint>,
+        make: impl Fn(Endpoint) -> EndpointClient,
+    ) {
+        let mut discovered = self
             .discovered
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = members;
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::take(&mut *discovered);
+        for endpoint in endpoints {
+            let is_at = |member: &&Arc<Member>| *member.client.endpoint() == endpoint;
+            if self.configured.iter().any(|member| is_at(&member)) {
+                continue;
+            }
+            let at_hand = known.iter().find(is_at).cloned();
+            let member = at_hand.unwrap_or_else(|| Member::new(make(endpoint), true));
+            discovered.push(member);
+        }
+    }
+
+    /// Waits until an operation has failed on all endpoints.
+    pub(super) async fn exhausted(&self) {
+        self.exhausted.notified().await;
     }
 
     pub(super) fn status(&self) -> Vec<EndpointStatus> {
         let now = Instant::now();
-        let left = |until: Option<Instant>| {
-            until
-                .map(|until| until.saturating_duration_since(now))
-                .filter(|left| !left.is_zero())
-        };
         self.members()
             .iter()
             .map(|member| {
@@ -151,8 +177,11 @@ impl Fleet {
                     endpoint: member.client.endpoint().as_str().to_owned(),
                     discovered: member.discovered,
                     failures: health.failures,
-                    backs_off_for: left(health.backoff_until),
-                    closed_for: left(health.closed_until),
+                    backs_off_for: health
+                        .backoff_until
+                        .map(|until| until.saturating_duration_since(now))
+                        .filter(|left| !left.is_zero()),
+                    closed_for: member.client.closed_for(),
                 }
             })
             .collect()
@@ -164,18 +193,35 @@ impl Fleet {
         let now = Instant::now();
         let mut open: Vec<Arc<Member>> = self.members();
         self.rotated(&mut open);
-        let gate = open
+        let closed_for = open
             .iter()
-            .filter_map(|member| member.health().closed_until)
+            .filter_map(|member| member.client.closed_for())
             .min();
-        open.retain(|member| !member.health().is_closed(now));
+        open.retain(|member| {
+            member
+                .client
+                .closed_for()
+                .is_none_or(|left| left <= LONGEST_PAUSE)
+        });
+        let preferred = open.first().cloned();
+        open.retain(|member| {
+            member
+                .client
+                .closed_for()
+                .is_none_or(|left| left <= LONGEST_PAUSE)
+        });
         if open.iter().any(|member| !member.health().backs_off(now)) {
             open.retain(|member| !member.health().backs_off(now));
         }
+        let stands_in = match (&preferred, open.first()) {
+            (Some(preferred), Some(first)) => !Arc::ptr_eq(preferred, first),
+            _ => false,
+        };
         Attempts {
             fleet: self,
             errors: Vec::new(),
-            closed_for: gate.map(|until| until.saturating_duration_since(now)),
+            stands_in,
+            closed_for,
             members: open.into_iter(),
         }
     }
@@ -208,16 +254,21 @@ pub(super) struct Attempts<'a> {
     fleet: &'a Fleet,
     members: std::vec::IntoIter<Arc<Member>>,
     errors: Vec<Error>,
+    /// True if the endpoint that would come first is left out.
+    stands_in: bool,
     closed_for: Option<Duration>,
 }
 
 impl Attempts<'_> {
     /// The next endpoint, or the error of all that were tried.
     pub(super) fn next(&mut self) -> Result<Arc<Member>> {
-        match self.members.next() {
-            Some(member) => Ok(member),
-            None => Err(self.failure()),
-        }
+        let Some(member) = self.members.next() else {
+            return Err(self.failure());
+        };
+        member
+            .client
+            .stands_in(self.stands_in || !self.errors.is_empty());
+        Ok(member)
     }
 
     pub(super) fn succeeded(&self, member: &Member) {
@@ -230,7 +281,7 @@ impl Attempts<'_> {
         if !is_failoverable(&error) {
             return Err(error);
         }
-        member.failed(&error);
+        member.failed();
         tracing::debug!(error = %error, "the endpoint is left alone for a while");
         self.errors.push(error);
         Ok(())
@@ -248,6 +299,7 @@ impl Attempts<'_> {
                 None => error,
             };
         };
+        self.fleet.exhausted.notify_one();
         let rest: Vec<String> = errors.map(|error| error.to_string()).collect();
         if rest.is_empty() {
             return first;

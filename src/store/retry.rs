@@ -12,15 +12,13 @@ pub(super) const RETRIES: u32 = 2;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Asked to wait longer than this, a call fails instead, and whoever made it decides when to come back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// The pause before attempt `attempt + 1`: full jitter over a doubling step, and never less than what the
-/// service asked for. `None` if that is too long to wait inside a call.
-pub(super) fn pause(attempt: u32, asked: Option<Duration>) -> Option<Duration> {
+/// Our own pause before the next attempt: full jitter over a doubling step. What the service asks for is the
+/// gate's business.
+pub(super) fn pause(attempt: u32) -> Duration {
     let step = FIRST_PAUSE.saturating_mul(1 << attempt.min(8));
-    let ours = step.mul_f64(fastrand::f64());
-    let pause = ours.max(asked.unwrap_or_default());
-    (pause <= LONGEST_PAUSE).then_some(pause)
+    step.min(LONGEST_PAUSE).mul_f64(fastrand::f64())
 }
 
 /// How long the service asks to wait: `retry-after-ms`, `x-ms-retry-after-ms`, then `Retry-After` in seconds or
@@ -102,15 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn t13_never_early_and_never_long_inside_a_call() {
+    fn f04_our_own_pauses_are_jittered_and_bounded() {
         for attempt in 0..40 {
-            for _ in 0..50 {
-                let asked = Duration::from_millis(700);
-                let pause = pause(attempt, Some(asked));
-                assert!(pause.is_none_or(|pause| pause >= asked && pause <= LONGEST_PAUSE));
-            }
-            assert_eq!(pause(attempt, Some(Duration::from_secs(4))), None);
+            let pauses: Vec<Duration> = (0..50).map(|_| pause(attempt)).collect();
+            let most = FIRST_PAUSE
+                .saturating_mul(1 << attempt.min(8))
+                .min(LONGEST_PAUSE);
+            assert!(pauses.iter().all(|pause| *pause <= most));
+            assert!(pauses.windows(2).any(|pair| pair[0] != pair[1]));
         }
-        assert!(pause(0, None).unwrap() <= FIRST_PAUSE);
     }
 }

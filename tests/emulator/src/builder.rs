@@ -1,6 +1,6 @@
 //! Furnishing an emulator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use time::OffsetDateTime;
@@ -10,6 +10,7 @@ use crate::clock::ClockHandle;
 use crate::credential::EmulatorCredential;
 use crate::emulator::{Emulator, Inner};
 use crate::error::EmulatorError;
+use crate::events::{EventHub, ObjectEvent};
 use crate::front::Sockets;
 use crate::identity::{Identity, IdentityHandle};
 use crate::route::HostKind;
@@ -28,9 +29,11 @@ const INSTANCE_METADATA: &str = "169.254.169.254";
 #[derive(Default)]
 pub struct EmulatorBuilder {
     stores: Vec<String>,
+    replicas: Vec<(String, String)>,
     vaults: Vec<String>,
     services: Vec<(String, HostKind, Arc<dyn Service>)>,
     http1_only: bool,
+    ports: HashMap<String, u16>,
     start: Option<OffsetDateTime>,
 }
 
@@ -39,6 +42,15 @@ impl EmulatorBuilder {
     #[must_use]
     pub fn store(mut self, name: impl Into<String>) -> Self {
         self.stores.push(name.into());
+        self
+    }
+
+    /// One more endpoint of a store: own host name, own sync tokens and lag, same settings, keys and roles.
+    ///
+    /// Starting panics if the builder was not told of the store before.
+    #[must_use]
+    pub fn replica(mut self, store: impl Into<String>, name: impl Into<String>) -> Self {
+        self.replicas.push((store.into(), name.into()));
         self
     }
 
@@ -68,6 +80,13 @@ impl EmulatorBuilder {
         self
     }
 
+    /// The service with this host name listens on this port of loopback, instead of a free one.
+    #[must_use]
+    pub fn port(mut self, host: &str, port: u16) -> Self {
+        self.ports.insert(host.to_ascii_lowercase(), port);
+        self
+    }
+
     /// The wall clock starts at this moment instead of now.
     #[must_use]
     pub fn clock_start(mut self, start: OffsetDateTime) -> Self {
@@ -79,10 +98,12 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     /// No port could be opened or no certificate made.
-    pub async fn start(self) -> Result<Emulator, EmulatorError> {
+    pub async fn start(mut self) -> Result<Emulator, EmulatorError> {
         let http1_only = self.http1_only;
+        let ports = std::mem::take(&mut self.ports);
         let furnished = self.furnish();
-        let sockets = Sockets::open(furnished.inner.world.clone(), http1_only).await?;
+        let world = furnished.inner.world.clone();
+        let sockets = Sockets::open(world, http1_only, &ports).await?;
         Ok(furnished.reached_by(sockets, None))
     }
 
@@ -92,8 +113,9 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_blocking(self) -> Result<Emulator, EmulatorError> {
+    pub fn start_blocking(mut self) -> Result<Emulator, EmulatorError> {
         let http1_only = self.http1_only;
+        let ports = std::mem::take(&mut self.ports);
         let furnished = self.furnish();
         let world = furnished.inner.world.clone();
         let opened = std::thread::spawn(move || {
@@ -103,7 +125,7 @@ impl EmulatorBuilder {
                 .enable_all()
                 .build()
                 .map_err(|e| EmulatorError::because("no runtime could be started", e))?;
-            let sockets = runtime.block_on(Sockets::open(world, http1_only))?;
+            let sockets = runtime.block_on(Sockets::open(world, http1_only, &ports))?;
             Ok::<_, EmulatorError>((runtime, sockets))
         });
         let opened = opened.join();
@@ -122,13 +144,22 @@ impl EmulatorBuilder {
         let world = Arc::new(World::new(ClockHandle::starting_at(start)));
         let issuer = Arc::new(TokenIssuer::new(TENANT));
         let addresses = AddressBook::default();
+        let events = EventHub::default();
         let stores = self.stores.into_iter().map(|name| {
-            let store = store(&world, &name, &issuer, &addresses);
+            let store = store(&world, &name, &issuer, &addresses, &events);
             (name, store)
         });
-        let stores: BTreeMap<_, _> = stores.collect();
+        let mut stores: BTreeMap<_, _> = stores.collect();
+        for (region, (origin, name)) in self.replicas.into_iter().enumerate() {
+            let origin = stores.get(&origin);
+            let origin = origin.unwrap_or_else(|| panic!("the replica '{name}' has no store"));
+            let host = host_name(&name, "azconfig.io");
+            let replica = origin.replica(&host, region + 1);
+            world.register(&host, HostKind::Store, replica.service());
+            stores.insert(name, replica);
+        }
         let vaults = self.vaults.into_iter().map(|name| {
-            let vault = vault(&world, &name, &issuer);
+            let vault = vault(&world, &name, &issuer, &events);
             (name, vault)
         });
         let vaults: BTreeMap<_, _> = vaults.collect();
@@ -142,6 +173,7 @@ impl EmulatorBuilder {
             stores,
             vaults,
             identity,
+            events,
             sockets: None,
             runtime: None,
             issuer,
@@ -182,18 +214,28 @@ fn store(
     name: &str,
     issuer: &Arc<TokenIssuer>,
     addresses: &AddressBook,
+    events: &EventHub,
 ) -> StoreHandle {
     let host = host_name(name, "azconfig.io");
     let store = Arc::new(Store::new(&host, issuer.clone()));
+    let (events, origin) = (events.clone(), host.clone());
+    store.listen(Box::new(move |change| {
+        events.publish(change.into_event(&origin));
+    }));
     world.register(&host, HostKind::Store, store.clone());
     StoreHandle::new(store, world.clock.clone(), addresses.clone())
 }
 
-fn vault(world: &World, name: &str, issuer: &Arc<TokenIssuer>) -> VaultHandle {
+fn vault(world: &World, name: &str, issuer: &Arc<TokenIssuer>, events: &EventHub) -> VaultHandle {
     let host = host_name(name, "vault.azure.net");
     let (name, suffix) = host.split_once('.').unwrap_or((&host, ""));
     let vault = Arc::new(Vault::with_suffix(name, suffix, issuer.clone()));
     world.register(&host, HostKind::Vault, vault.clone());
+    let (clock, events, vault_name) = (world.clock.clone(), events.clone(), name.to_owned());
+    vault.watch(Arc::new(move |object| {
+        let event = ObjectEvent::NewVersionCreated.of(&vault_name, object, clock.now());
+        events.publish(event);
+    }));
     let clock = world.clock.clone();
     VaultHandle::new(vault, Arc::new(move || clock.now()))
 }

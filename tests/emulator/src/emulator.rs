@@ -15,10 +15,12 @@ use crate::client::ClientSettings;
 use crate::clock::ClockHandle;
 use crate::credential::EmulatorCredential;
 use crate::error::EmulatorError;
+use crate::events::EventHub;
 use crate::fault::Faults;
 use crate::front::{CertificateKind, MemoryTransport, Sockets};
 use crate::identity::IdentityHandle;
 use crate::log::RequestLog;
+use crate::proxy::Proxy;
 use crate::route::HostKind;
 use crate::store::StoreHandle;
 use crate::token::TokenIssuer;
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) stores: BTreeMap<String, StoreHandle>,
     pub(crate) vaults: BTreeMap<String, VaultHandle>,
     pub(crate) identity: IdentityHandle,
+    pub(crate) events: EventHub,
     pub(crate) sockets: Option<Arc<Sockets>>,
     pub(crate) runtime: Option<Runtime>,
 }
@@ -93,9 +96,19 @@ impl Emulator {
             .clone()
     }
 
+    /// All vaults, ordered by name.
+    pub fn vaults(&self) -> Vec<VaultHandle> {
+        self.0.vaults.values().cloned().collect()
+    }
+
     /// The token authority and the managed identity endpoints.
     pub fn identity(&self) -> IdentityHandle {
         self.0.identity.clone()
+    }
+
+    /// The events that stores and vaults raise for their changes.
+    pub fn events(&self) -> EventHub {
+        self.0.events.clone()
     }
 
     /// `builder` with the emulator's authority as the only trusted one, and every real host name led to loopback.
@@ -165,6 +178,22 @@ impl Emulator {
         self.0.sockets.as_ref()?.address(host)
     }
 
+    /// A byte proxy in front of a service. Clients made from now on reach the service through it, by its real name.
+    ///
+    /// # Errors
+    /// No service of that name, or no port could be opened.
+    ///
+    /// # Panics
+    /// If the emulator has no sockets ([`EmulatorBuilder::in_memory`]).
+    pub async fn proxy(&self, host: &str) -> Result<Proxy, EmulatorError> {
+        let sockets = self.sockets();
+        let address = sockets.address(host);
+        let address = address.ok_or_else(|| Sockets::unknown(host))?;
+        let proxy = Proxy::to(address).await?;
+        sockets.detour(host, proxy.address());
+        Ok(proxy)
+    }
+
     /// From the next connection on, the service shows this certificate.
     ///
     /// # Errors
@@ -202,7 +231,7 @@ impl Emulator {
         let sockets = self.sockets();
         ClientSettings {
             ca_pem: sockets.ca_pem(),
-            addresses: sockets.addresses(),
+            addresses: sockets.resolved(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! One request as the store's rooms see it.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use time::OffsetDateTime;
 
@@ -24,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) etag_on_304: bool,
     pub(crate) sync_tokens: bool,
     pub(crate) newest: ApiVersion,
+    /// How far what can be read lies behind what was written.
+    pub(crate) lag: Duration,
 }
 
 impl Default for Options {
@@ -33,6 +37,7 @@ impl Default for Options {
             etag_on_304: false,
             sync_tokens: true,
             newest: ApiVersion::NEWEST,
+            lag: Duration::ZERO,
         }
     }
 }

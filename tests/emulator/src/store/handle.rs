@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,14 +12,20 @@ use super::auth::Gate;
 use super::call::Options;
 use super::hmac::AccessKey;
 use super::setting::{Name, Setting};
+use super::snapshots::{NewSnapshot, Snapshot};
+use super::sync_token;
 use super::version::ApiVersion;
 use super::{Store, kvset};
 use crate::builder::AddressBook;
 use crate::clock::ClockHandle;
 use crate::error::EmulatorError;
+use crate::service::Service;
 
 const KEY_VAULT_REFERENCE: &str =
     "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
+
+const SNAPSHOT_REFERENCE: &str =
+    "application/json; profile=\"https://azconfig.io/mime-profiles/snapshot-ref\"; charset=utf-8";
 
 /// One store of the emulator. Cheap to clone; clones are the same store.
 #[derive(Clone)]
@@ -35,6 +42,18 @@ impl StoreHandle {
             clock,
             addresses,
         }
+    }
+
+    /// Another endpoint of the same store.
+    pub(crate) fn replica(&self, host: &str, region: usize) -> Self {
+        Self {
+            store: Arc::new(self.store.replica(host, region)),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn service(&self) -> Arc<dyn Service> {
+        self.store.clone()
     }
 
     /// The real host name, such as `contoso.azconfig.io`.
@@ -99,6 +118,49 @@ impl StoreHandle {
         let mut setting = Setting::new(key, value).content_type(KEY_VAULT_REFERENCE);
         setting.label = label.into().filter(|l| !l.is_empty()).map(str::to_owned);
         self.put(setting)
+    }
+
+    /// Writes a reference to a snapshot, to be expanded by providers. Returns the ETag.
+    pub fn set_snapshot_reference<'a>(
+        &self,
+        key: &str,
+        label: impl Into<Option<&'a str>>,
+        snapshot: &str,
+    ) -> String {
+        let value = json!({ "snapshot_name": snapshot }).to_string();
+        let mut setting = Setting::new(key, value).content_type(SNAPSHOT_REFERENCE);
+        setting.label = label.into().filter(|l| !l.is_empty()).map(str::to_owned);
+        self.put(setting)
+    }
+
+    /// Makes a snapshot of what the store holds now.
+    ///
+    /// # Errors
+    /// The service would refuse it: bad filters, or several labels in a composition by key.
+    pub fn create_snapshot(&self, snapshot: NewSnapshot) -> Result<(), EmulatorError> {
+        let name = snapshot.name.clone();
+        let now = self.clock.now();
+        let mut state = self.store.state();
+        let composed = Snapshot::compose(snapshot, state.items(), now);
+        let composed = composed.map_err(|problem| {
+            let body = problem.into_response().into_body();
+            let why = String::from_utf8_lossy(&body).into_owned();
+            EmulatorError::new(format!("the snapshot '{name}' is refused: {why}"))
+        })?;
+        state.add_snapshot(composed, now);
+        Ok(())
+    }
+
+    /// Archives a snapshot or takes it back; says whether there is one.
+    pub fn archive_snapshot(&self, name: &str, archived: bool) -> bool {
+        let now = self.clock.now();
+        self.store.state().archive_snapshot(name, archived, now)
+    }
+
+    /// The sync token of this endpoint after the last change, as an event about that change carries it.
+    pub fn sync_token(&self) -> String {
+        let changes = self.store.state().revisions().len();
+        sync_token::write(self.store.region, changes)
     }
 
     /// Writes a whole setting, locked or not. Returns the ETag that the store gave it.
@@ -172,6 +234,13 @@ impl StoreHandle {
     /// Whether answers carry `Sync-Token`; they do at the start.
     pub fn sync_tokens(&self, on: bool) -> &Self {
         self.change(|options| options.sync_tokens = on)
+    }
+
+    /// How far reads from this endpoint lie behind the last write anywhere. Zero at the start.
+    ///
+    /// A read that carries a sync token of this endpoint sees at least what that token stands for.
+    pub fn lag(&self, lag: Duration) -> &Self {
+        self.change(|options| options.lag = lag)
     }
 
     /// The newest api-version that the store knows, as in a cloud that lags behind. 2026-04-01 at the start.

@@ -18,6 +18,11 @@ pub(crate) const KEY_SET: &str = "application/vnd.microsoft.appconfig.keyset+jso
 pub(crate) const LABEL_SET: &str =
     "application/vnd.microsoft.appconfig.labelset+json; charset=utf-8";
 
+pub(crate) const SNAPSHOT: &str =
+    "application/vnd.microsoft.appconfig.snapshot+json; charset=utf-8";
+pub(crate) const SNAPSHOT_SET: &str =
+    "application/vnd.microsoft.appconfig.snapshotset+json; charset=utf-8";
+
 /// `2023-04-18T05:50:16+00:00`.
 pub(crate) fn timestamp(at: OffsetDateTime) -> String {
     let utc = at.to_offset(time::UtcOffset::UTC);

@@ -6,6 +6,7 @@ mod filter;
 mod handle;
 mod hmac;
 mod item;
+mod journal;
 mod json;
 mod kvset;
 mod list;
@@ -15,43 +16,67 @@ mod problem;
 mod query;
 mod revisions;
 mod setting;
+mod snapshots;
 mod state;
-mod sync_token;
+pub(crate) mod sync_token;
+mod time_gate;
 mod version;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use time::OffsetDateTime;
 
 use auth::Gate;
 use call::{Call, Options};
 pub use handle::StoreHandle;
+pub(crate) use journal::{Listener, StoreChange, Subject};
 use problem::Problem;
 use query::Query;
 pub use setting::Setting;
+pub use snapshots::{Composition, NewSnapshot};
 use state::State;
 use version::ApiVersion;
 
 use crate::service::Service;
+use crate::token::TokenIssuer;
 
 /// A store, or a replica of one, under one host name.
 pub(crate) struct Store {
     pub(crate) host: String,
+    /// Which replica this is; the store itself is number 0.
+    region: usize,
     state: Arc<Mutex<State>>,
-    gate: RwLock<Gate>,
+    gate: Arc<RwLock<Gate>>,
     options: RwLock<Options>,
 }
 
 impl Store {
-    pub(crate) fn new(host: &str, issuer: Arc<crate::token::TokenIssuer>) -> Self {
+    pub(crate) fn new(host: &str, issuer: Arc<TokenIssuer>) -> Self {
         Self {
             host: host.to_owned(),
+            region: 0,
             state: Arc::default(),
-            gate: RwLock::new(Gate::new(host, issuer)),
+            gate: Arc::new(RwLock::new(Gate::new(host, issuer))),
             options: RwLock::default(),
         }
+    }
+
+    /// Another endpoint of this store: same settings, same keys, its own sync tokens and options.
+    pub(crate) fn replica(&self, host: &str, region: usize) -> Self {
+        Self {
+            host: host.to_owned(),
+            region,
+            state: self.state.clone(),
+            gate: self.gate.clone(),
+            options: RwLock::new(self.options()),
+        }
+    }
+
+    /// Tells `listener` of every change from now on.
+    pub(crate) fn listen(&self, listener: Listener) {
+        self.state().journal.listen(listener);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,12 +117,12 @@ impl Store {
     fn route(&self, call: &Call<'_>, request: &Request<Bytes>) -> Result<Response<Bytes>, Problem> {
         let path = call.path.strip_prefix('/').unwrap_or(call.path);
         let (resource, name) = path.split_once('/').unwrap_or((path, ""));
+        if let "snapshots" | "operations" = resource {
+            return self.snapshots(call, request, resource, name);
+        }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match (resource, name.is_empty()) {
-            ("kv", true) if reads => list::key_values(call, self.state().items()),
-            ("revisions", true) if reads => revisions::revisions(call, self.state().revisions()),
-            ("keys", true) if reads => names::keys(call, self.state().items()),
-            ("labels", true) if reads => names::labels(call, self.state().items()),
+            ("kv" | "revisions" | "keys" | "labels", true) if reads => self.list(call, resource),
             ("kv" | "revisions" | "keys" | "labels", true) => {
                 Err(Problem::method_not_allowed("GET, HEAD"))
             }
@@ -107,6 +132,56 @@ impl Store {
         }
     }
 
+    fn list(&self, call: &Call<'_>, resource: &str) -> Result<Response<Bytes>, Problem> {
+        let snapshot = call.query.first("snapshot");
+        let snapshot = snapshot.filter(|_| call.version.has_snapshots() && resource == "kv");
+        if let Some(name) = snapshot {
+            return snapshots::content(call, &self.state().snapshots, name);
+        }
+        let list = match resource {
+            "kv" => list::key_values,
+            "keys" => names::keys,
+            "labels" => names::labels,
+            _ => {
+                return self.at_its_time(call, |state, changes| {
+                    revisions::revisions(call, &state.revisions()[..changes])
+                });
+            }
+        };
+        self.at_its_time(call, |state, changes| {
+            list(call, &state.items_after(changes))
+        })
+    }
+
+    /// Reads the store as of the moment that the request asks for, or as far as this replica has come.
+    fn at_its_time(
+        &self,
+        call: &Call<'_>,
+        read: impl FnOnce(&State, usize) -> Result<Response<Bytes>, Problem>,
+    ) -> Result<Response<Bytes>, Problem> {
+        let asked = time_gate::asked(call)?;
+        let state = self.state();
+        let visible = self.visible(&state, call.headers, call.now);
+        let changes = asked.map(|date| state.changes_until(time_gate::end_of(date)));
+        let changes = changes.map_or(visible, |changes| changes.min(visible));
+        let mut response = read(&state, changes)?;
+        if let Some(date) = asked {
+            time_gate::mark(call, date, &mut response);
+        }
+        Ok(response)
+    }
+
+    /// How many changes have come through to here: all older than the lag, and all that the client knows of.
+    fn visible(&self, state: &State, headers: &HeaderMap, now: OffsetDateTime) -> usize {
+        let all = state.revisions().len();
+        let lag = self.options().lag;
+        if lag.is_zero() {
+            return all;
+        }
+        let seen = sync_token::seen(headers, self.region).unwrap_or_default();
+        state.changes_until(now - lag).max(seen).min(all)
+    }
+
     fn item(
         &self,
         call: &Call<'_>,
@@ -114,11 +189,12 @@ impl Store {
         raw_key: &str,
     ) -> Result<Response<Bytes>, Problem> {
         let name = item::name_of(call, raw_key)?;
-        let mut state = self.state();
         match *request.method() {
-            Method::GET | Method::HEAD => item::read(call, state.items(), &name),
-            Method::PUT => item::write(call, &mut state, &name, request.body()),
-            Method::DELETE => item::delete(call, &mut state, &name),
+            Method::GET | Method::HEAD => self.at_its_time(call, |state, changes| {
+                item::read(call, &state.items_after(changes), &name)
+            }),
+            Method::PUT => item::write(call, &mut self.state(), &name, request.body()),
+            Method::DELETE => item::delete(call, &mut self.state(), &name),
             _ => Err(Problem::method_not_allowed("GET, HEAD, PUT, DELETE")),
         }
     }
@@ -137,13 +213,42 @@ impl Store {
         }
     }
 
-    /// What every answer below 500 of an admitted request carries.
-    fn complete(&self, response: &mut Response<Bytes>) {
+    fn snapshots(
+        &self,
+        call: &Call<'_>,
+        request: &Request<Bytes>,
+        resource: &str,
+        name: &str,
+    ) -> Result<Response<Bytes>, Problem> {
+        call.version.at_least(ApiVersion::V2023_10, call.path)?;
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        match (resource, name.is_empty()) {
+            ("snapshots", true) if reads => snapshots::list(call, &self.state().snapshots),
+            ("operations", true) if reads => snapshots::operation(call, &self.state().snapshots),
+            ("snapshots", false) => snapshots::one(call, &mut self.state(), request, name),
+            (_, true) => Err(Problem::method_not_allowed("GET, HEAD")),
+            _ => Err(Problem::not_found()),
+        }
+    }
+
+    /// What every answer of an admitted request carries.
+    fn complete(
+        &self,
+        request: &Request<Bytes>,
+        now: OffsetDateTime,
+        response: &mut Response<Bytes>,
+    ) {
         let headers = response.headers_mut();
         let id = HeaderValue::try_from(state::random_etag()).expect("an id is plain ASCII");
         headers.insert("x-ms-request-id", id);
         if self.options().sync_tokens {
-            let token = sync_token::write(self.state().revisions().len());
+            let state = self.state();
+            let changes = if matches!(*request.method(), Method::GET | Method::HEAD) {
+                self.visible(&state, request.headers(), now)
+            } else {
+                state.revisions().len()
+            };
+            let token = sync_token::write(self.region, changes);
             let token = HeaderValue::try_from(token).expect("a token is plain ASCII");
             headers.insert(sync_token::HEADER, token);
         }
@@ -158,7 +263,7 @@ impl Service for Store {
             response.status(),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         ) {
-            self.complete(&mut response);
+            self.complete(request, now, &mut response);
         }
         if request.method() == Method::HEAD {
             *response.body_mut() = Bytes::new();

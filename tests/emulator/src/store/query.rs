@@ -89,7 +89,7 @@ pub(crate) fn decode(text: &str, plus_is_blank: bool) -> String {
 }
 
 /// Percent-encodes a name or value. Recorded links leave `*`, `,` and `$` as they are.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -236,7 +236,11 @@ fn page(
     call: &Call<'_>,
 ) -> Result<Reply, Problem> {
     let size = page_size(call)?;
-    let after = call.parameter("$skiptoken").map(marker_of).transpose()?;
+    let after = call
+        .parameter("$skiptoken")
+        .as_deref()
+        .map(marker_of)
+        .transpose()?;
     let mut rest =
         entries.skip_while(|(marker, _)| after.as_ref().is_some_and(|after| marker <= after));
     let page: Vec<_> = rest.by_ref().take(size).collect();
@@ -276,9 +280,9 @@ fn next_link(call: &Call<'_>, path: &str, marker: &str, size: usize) -> String {
     )
 }
 
-fn marker_of(token: String) -> Result<String, Problem> {
+fn marker_of(token: &str) -> Result<String, Problem> {
     let invalid = || Problem::bad_parameter("The skip token is invalid.");
-    let json = BASE64.decode(&token).map_err(|_| invalid())?;
+    let json = BASE64.decode(token).map_err(|_| invalid())?;
     let json: Value = serde_json::from_slice(&json).map_err(|_| invalid())?;
     json["NextMarker"]
         .as_str()

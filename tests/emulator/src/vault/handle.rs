@@ -9,7 +9,7 @@ use super::access::Denial;
 use super::secrets::Secret;
 use super::shelf::{Attributes, Tags, Version};
 use super::throttle::{Meter, Throttle};
-use super::{State, Vault};
+use super::{ObjectChange, State, Vault};
 
 /// Tells the emulator's wall-clock time.
 pub type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -248,6 +248,13 @@ impl VaultHandle {
             .secrets
             .version(name, None)
             .map(|version| version.item.value.clone())
+    }
+
+    /// The newest version of a secret as events describe it.
+    pub fn secret_object(&self, name: &str) -> Option<ObjectChange> {
+        let state = self.vault.lock();
+        let newest = &state.secrets.version(name, None)?.id;
+        self.vault.change(&state.secrets, name, newest)
     }
 
     /// Refuses every operation on this secret for lack of a role (`ForbiddenByRbac`).

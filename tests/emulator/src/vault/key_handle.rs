@@ -73,19 +73,25 @@ impl VaultHandle {
     /// # Panics
     /// If there is no such size or curve.
     pub fn create_key(&self, name: &str, key: NewKey) -> KeyVersion {
-        let now = self.now();
+        let NewKey {
+            kty,
+            size,
+            curve,
+            expires,
+            enabled,
+        } = key;
+        let mut attributes = Attributes::new(self.now());
+        attributes.enabled = enabled;
+        attributes.expires = expires;
         let version = self.vault().with_state(|state| {
-            let mut attributes = Attributes::new(now);
-            attributes.enabled = key.enabled;
-            attributes.expires = key.expires;
-            let curve = key.curve.as_deref();
-            let version =
-                keys::add_key(&mut state.keys, name, key.kty, key.size, curve, attributes)?;
+            let curve = curve.as_deref();
+            let version = keys::add_key(&mut state.keys, name, kty, size, curve, attributes)?;
             let change = self.vault().change(&state.keys.shelf, name, &version);
             state.changes.extend(change);
             Some(version)
         });
-        let version = version.unwrap_or_else(|| panic!("there is no such kind of key: {key:?}"));
+        let version =
+            version.unwrap_or_else(|| panic!("there is no such {kty} key: {size:?} {curve:?}"));
         self.key_version(name, version)
     }
 

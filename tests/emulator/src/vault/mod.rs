@@ -51,7 +51,7 @@ pub struct Vault {
     suffix: String,
     tokens: Arc<TokenIssuer>,
     state: Mutex<State>,
-    watcher: Mutex<Option<Watcher>>,
+    watchers: Mutex<Vec<Watcher>>,
 }
 
 /// Told of every new version, after the change is visible.
@@ -130,7 +130,7 @@ impl Vault {
             suffix: suffix.into(),
             tokens,
             state: Mutex::new(state),
-            watcher: Mutex::new(None),
+            watchers: Mutex::default(),
         }
     }
 
@@ -154,26 +154,29 @@ impl Vault {
 
     /// Calls `watcher` for every new version of a secret or key from now on.
     pub fn watch(&self, watcher: Watcher) {
-        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        self.watchers().push(watcher);
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `change` on the state and reports what it did to the watcher, outside the lock.
+    /// Runs `change` on the state and reports what it did to the watchers, outside the lock.
     fn with_state<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state);
         let changes = std::mem::take(&mut state.changes);
         drop(state);
-        let watcher = self
-            .watcher
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(watcher) = watcher {
-            changes.iter().for_each(|change| watcher(change));
+        if !changes.is_empty() {
+            // Cloned, because a watcher may arrange the vault itself.
+            let watchers = self.watchers().clone();
+            for change in &changes {
+                watchers.iter().for_each(|watcher| watcher(change));
+            }
         }
         result
     }
@@ -279,7 +282,7 @@ impl Service for Vault {
         self.with_state(|state| {
             state.requests += 1;
             let request_id = format!("00000000-0000-4000-8000-{:012x}", state.requests);
-            reply::into_response(self.answer(state, request, now), request_id)
+            reply::into_response(self.answer(state, request, now), &request_id)
         })
     }
 }

@@ -91,10 +91,7 @@ impl Problem {
 }
 
 /// Writes the answer with the headers that every answer of the service carries.
-pub(super) fn into_response(
-    outcome: Result<Reply, Problem>,
-    request_id: String,
-) -> Response<Bytes> {
+pub(super) fn into_response(outcome: Result<Reply, Problem>, request_id: &str) -> Response<Bytes> {
     let mut response = match outcome {
         Ok(Reply::Json(value)) => json_response(StatusCode::OK, &value),
         Ok(Reply::Empty) => {
@@ -121,7 +118,7 @@ pub(super) fn into_response(
     insert(
         &mut response,
         http::HeaderName::from_static("x-ms-request-id"),
-        &request_id,
+        request_id,
     );
     response
 }
