@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 mod secret;
@@ -64,14 +65,17 @@ pub enum ErrorKind {
 ///
 /// The text names the endpoint, key, label, vault, secret, path or status that matters, and never a value.
 /// It is one word wide. The cause, where there is one, is reachable through [`source`](StdError::source).
-pub struct Error(Box<Inner>);
+/// Clones share it: several callers of one refresh get the same error.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     context: Context,
     failures: Vec<SecretError>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 #[derive(Default, Clone)]
@@ -90,7 +94,7 @@ struct Context {
 impl Error {
     /// A new error. `message` must hold names only, never a value.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Arc::new(Inner {
             kind,
             message: message.into(),
             context: Context::default(),
@@ -111,50 +115,62 @@ impl Error {
             many => format!("{many} references could not be resolved"),
         };
         let mut error = Self::new(ErrorKind::Reference, message);
-        error.0.failures = failures;
+        error.inner().failures = failures;
         error
     }
 
+    /// For the methods below, which complete an error that nobody shares yet.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.inner().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The same error with more to say. `note` must hold names only, never a value.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        let message = format!("{}; {note}", self.0.message);
+        self.inner().message = message.into();
         self
     }
 
     pub(crate) fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
-        self.0.context.endpoint = Some(endpoint.into());
+        self.inner().context.endpoint = Some(endpoint.into());
         self
     }
 
     pub(crate) fn with_setting(mut self, key: &str, label: Option<&str>) -> Self {
-        self.0.context.key = Some(printable(key));
-        self.0.context.label = label.map(printable);
+        self.inner().context.key = Some(printable(key));
+        self.inner().context.label = label.map(printable);
         self
     }
 
     /// The setting at fault, where the message names it already.
     pub(crate) fn with_named_setting(mut self, key: &str, label: Option<&str>) -> Self {
-        self.0.context.named = true;
+        self.inner().context.named = true;
         self.with_setting(key, label)
     }
 
     pub(crate) fn with_path(mut self, path: impl Into<String>) -> Self {
-        self.0.context.path = Some(path.into());
+        self.inner().context.path = Some(path.into());
         self
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {
-        self.0.context.status = Some(status);
+        self.inner().context.status = Some(status);
         self
     }
 
     /// The service's error code. Whatever is not a plain word is dropped.
     pub(crate) fn with_code(mut self, code: &str) -> Self {
-        self.0.context.code = Some(word(code));
+        self.inner().context.code = Some(word(code));
         self
     }
 
     pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.0.context.retry_after = Some(delay);
+        self.inner().context.retry_after = Some(delay);
         self
     }
 

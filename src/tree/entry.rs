@@ -5,19 +5,9 @@ use std::sync::Arc;
 
 use crate::Secret;
 use crate::error::printable;
-use crate::setting::ConfigurationSetting;
+use crate::setting::{ConfigurationSetting, Selected};
 
 use super::key::{KeyCase, KeyPath, KeyRules, OddKey};
-
-/// A setting that a selector yielded.
-#[derive(Debug, Clone)]
-pub(crate) struct Selected {
-    pub(crate) setting: Arc<ConfigurationSetting>,
-    /// The position of its selector.
-    pub(crate) selector: usize,
-    /// The snapshot it was read from.
-    pub(crate) snapshot: Option<Arc<str>>,
-}
 
 /// A secret text that somebody else keeps; the tree only shares it.
 pub(crate) trait SecretText: Send + Sync {
@@ -214,23 +204,28 @@ impl fmt::Display for TreeWarning {
         if let Some(label) = &self.label {
             write!(f, ", label '{label}'")?;
         }
-        f.write_str(": ")?;
-        match &self.kind {
-            TreeWarningKind::OddKey(odd) => write!(f, "left out, because {odd}"),
-            TreeWarningKind::RootRenamed => f.write_str(
+        write!(f, ": {}", self.kind)
+    }
+}
+
+impl fmt::Display for TreeWarningKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OddKey(odd) => write!(f, "left out, because {odd}"),
+            Self::RootRenamed => f.write_str(
                 "'.', '[' and ']' in its first name became '_'; if they separate names, say so with separators(..)",
             ),
-            TreeWarningKind::InvalidJson => {
+            Self::InvalidJson => {
                 f.write_str("kept as text, because its content type says JSON and its value is not")
             }
-            TreeWarningKind::JsonTooLarge => {
+            Self::JsonTooLarge => {
                 f.write_str("kept as text, because its JSON is too deep or has too many values")
             }
-            TreeWarningKind::DuplicateMember(name) => {
+            Self::DuplicateMember(name) => {
                 write!(f, "two members of its JSON are called '{name}'; the later one counts")
             }
-            TreeWarningKind::Hidden { by } => write!(f, "left out in favour of {by}"),
-            TreeWarningKind::Unresolved => f.write_str("left out, because it was not resolved"),
+            Self::Hidden { by } => write!(f, "left out in favour of {by}"),
+            Self::Unresolved => f.write_str("left out, because it was not resolved"),
         }
     }
 }

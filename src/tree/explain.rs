@@ -7,9 +7,9 @@ use std::time::SystemTime;
 use crate::error::printable;
 use crate::setting::{ETag, Label};
 
-use super::entry::Selected;
 use super::join::origin;
 use super::{Node, Origin, Tree};
+use crate::setting::Selected;
 
 /// A setting that had a say in a value: the one that gave it, or one that lost.
 #[derive(Clone)]

@@ -199,7 +199,7 @@ impl fmt::Display for OddKey {
 pub(crate) struct KeyRules {
     prefixes: Vec<Box<str>>,
     separators: Vec<Box<str>>,
-    pub(super) case: KeyCase,
+    pub(crate) case: KeyCase,
 }
 
 impl Default for KeyRules {

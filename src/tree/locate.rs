@@ -18,6 +18,13 @@ const ARROW: &str = " -> ";
 
 const LABEL: &str = "?label=";
 
+impl super::Tree {
+    /// What the origins of all values of this tree begin with, and no others.
+    pub(crate) fn origin_prefix(&self) -> String {
+        prefix(&self.store)
+    }
+}
+
 /// What all origins of one store have in common.
 pub(super) fn prefix(store: &str) -> String {
     let mut prefix = SCHEME.to_owned();

@@ -23,15 +23,18 @@ pub(crate) use assemble::assemble;
 pub use diff::{Cause, Change, ChangeSet};
 pub use entry::Conflict;
 pub(crate) use entry::{
-    Content, Entry, Flag, Limits, MapKey, Nulls, SecretOrigin, SecretText, Selected, Shape,
-    TreeWarning, TreeWarningKind,
+    Content, Entry, Flag, Limits, MapKey, Nulls, SecretOrigin, SecretText, Shape, TreeWarning,
+    TreeWarningKind,
 };
 pub use explain::{Contender, Explanation};
 pub(crate) use key::KeyRules;
 pub use key::{KeyCase, KeyPath};
 pub(crate) use locate::{Located, SettingOrigin};
 
+use crate::setting::Selected;
+
 /// The settings of one load as nested tables. Cheap to share, never changed.
+#[derive(Default)]
 pub(crate) struct Tree {
     /// What the store is called in origins: the first label of its host.
     store: Arc<str>,
@@ -132,7 +135,7 @@ impl Table {
 }
 
 impl Tree {
-    /// How many values there are.
+    /// How many values there are. A list is one.
     pub(crate) fn leaves(&self) -> usize {
         self.leaves
     }

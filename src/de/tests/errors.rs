@@ -34,7 +34,7 @@ fn database(name: &str, given: Given) -> String {
 fn text_that_is_no_number() {
     let setting = ConfigurationSetting::new("db:port", CANARY).with_label("prod");
     let given = Given {
-        selected: crate::tree::Selected {
+        selected: crate::setting::Selected {
             setting: setting.into(),
             selector: 0,
             snapshot: None,

@@ -1,0 +1,437 @@
+//! The refresh machine: pure. `(state, event, now)` gives actions, and [`State::wake`] says when to come back.
+//!
+//! No I/O, no clock, no task: the driver executes the actions and feeds back what became of them. Its rules:
+//!
+//! - What is fetched waits as the *pending candidate* until every secret that it needs was tried; further checks compare
+//!   with it. Watch state moves only with a publication, because it is part of the candidate.
+//! - The store and each vault fail, back off and recover on their own.
+//! - A secret that was read before never holds anything back by itself; the policies decide when a candidate is assembled.
+//! - Whatever a service asked to wait is waited, whoever asks.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+mod candidate;
+mod counters;
+mod reads;
+mod round;
+mod secret;
+mod store;
+mod timers;
+mod vault;
+
+pub(crate) use candidate::{AsOf, Candidate, CandidateNo};
+pub use counters::Counters;
+pub(crate) use reads::Need;
+pub(crate) use round::{Caller, RoundOutcome};
+pub(crate) use secret::{Failing, ReadError, ReadReport, Secret};
+pub(crate) use vault::Vault;
+
+use candidate::Candidates;
+use reads::Reads;
+use round::Round;
+use secret::Effect;
+use store::StoreSchedule;
+use timers::earliest;
+use vault::Patience;
+
+use super::{Scope, SecretId, SkipReason};
+use crate::error::{Error, ErrorKind};
+use crate::time::{Instant, later};
+
+/// Everything that the machine is told once.
+#[derive(Debug, Clone)]
+pub(crate) struct Schedule {
+    /// `None`: nothing happens between explicit refreshes.
+    pub(crate) every: Option<Duration>,
+    /// `None`: feature flags are checked with the settings.
+    pub(crate) flags_every: Option<Duration>,
+    pub(crate) jitter: f64,
+    pub(crate) settle: Duration,
+    /// `None`: each secret is read once.
+    pub(crate) secrets_every: Option<Duration>,
+    /// Reads of one vault at once, at most.
+    pub(crate) reads_per_vault: usize,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// The time that [`State::wake`] asked for has come.
+    Woke,
+    /// The check of the store ended.
+    Checked(CheckOutcome),
+    /// A read ended.
+    Read {
+        id: SecretId,
+        outcome: Result<ReadReport, ReadError>,
+    },
+    /// A candidate was assembled and published, or could not be.
+    Assembled {
+        candidate: CandidateNo,
+        outcome: Result<Publication, Error>,
+    },
+    /// A caller wants everything checked now.
+    RefreshNow(Caller),
+    /// An event says that the store changed: check at a random moment within this time.
+    StoreDirty {
+        within: Duration,
+    },
+    /// An event says that a secret changed.
+    SecretDirty(SecretId),
+    /// The work under way was dropped without an answer.
+    Abandoned,
+    Shutdown,
+}
+
+/// How a check of the store ended.
+#[derive(Debug, Clone)]
+pub(crate) enum CheckOutcome {
+    Unchanged,
+    Changed {
+        candidate: CandidateNo,
+        needs: Vec<Need>,
+        sentinel_moved: bool,
+    },
+    Failed(Error),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Publication {
+    pub(crate) generation: u64,
+    /// False if the content is the same, so that only the watch state was committed.
+    pub(crate) changed: bool,
+}
+
+/// Something to do. Each `Check` and `Read` is answered by one event.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    /// Ask the store what changed since `known`; without one, load everything.
+    Check {
+        known: Option<CandidateNo>,
+        scope: Scope,
+    },
+    Read(SecretId),
+    /// Assemble and publish; answered by [`Event::Assembled`] before anything else.
+    Assemble(CandidateNo),
+    /// Only these candidates are needed from now on.
+    Keep(BTreeSet<CandidateNo>),
+    Reply {
+        callers: Vec<Caller>,
+        outcome: RoundOutcome,
+    },
+    /// Drop all work under way and end.
+    Stop,
+}
+
+/// The whole state of the refresh.
+#[derive(Debug)]
+pub(crate) struct State {
+    rng: fastrand::Rng,
+    pub(crate) store: StoreSchedule,
+    pub(crate) reads: Reads,
+    pub(crate) candidates: Candidates,
+    pub(crate) counters: Counters,
+    pub(crate) generation: u64,
+    pub(crate) sentinel_moved: Option<Instant>,
+    compared_with: Option<CandidateNo>,
+    assembling: bool,
+    waiting: Vec<Caller>,
+    round: Option<Round>,
+    stopped: bool,
+}
+
+impl State {
+    /// `published`: the candidate that is published already, with its generation; `None` if nothing was loaded yet.
+    pub(crate) fn new(
+        schedule: &Schedule,
+        seed: u64,
+        published: Option<(CandidateNo, &[Need], u64)>,
+        now: Instant,
+    ) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let patience = Patience {
+            periodic: schedule.every.is_some(),
+            idle: schedule.secrets_every.unwrap_or(super::SECRETS_EVERY),
+            window: schedule.reads_per_vault,
+        };
+        let mut state = Self {
+            store: StoreSchedule::new(
+                schedule.every,
+                schedule.flags_every,
+                schedule.jitter,
+                now,
+                &mut rng,
+            ),
+            reads: Reads::new(schedule.secrets_every, patience),
+            candidates: Candidates::new(schedule.settle),
+            rng,
+            counters: Counters::default(),
+            generation: 0,
+            sentinel_moved: None,
+            compared_with: None,
+            assembling: false,
+            waiting: Vec::new(),
+            round: None,
+            stopped: false,
+        };
+        state.begin(published, now);
+        state
+    }
+
+    fn begin(&mut self, published: Option<(CandidateNo, &[Need], u64)>, now: Instant) {
+        let Some((no, needs, generation)) = published else {
+            self.store.start_empty(now, &mut self.rng);
+            return;
+        };
+        self.generation = generation;
+        self.reads.need(needs, now, &mut self.rng);
+        self.candidates.start_with(no, ids(needs), now);
+    }
+
+    /// Takes in an event and says what to do.
+    pub(crate) fn step(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.stopped {
+            return actions;
+        }
+        match event {
+            Event::Woke => {}
+            Event::Checked(outcome) => self.checked(outcome, now, &mut actions),
+            Event::Read { id, outcome } => self.read(&id, outcome, now),
+            Event::Assembled { candidate, outcome } => {
+                self.assembled(candidate, outcome, now, &mut actions);
+            }
+            Event::RefreshNow(caller) => self.waiting.push(caller),
+            Event::StoreDirty { within } => {
+                let delay = within.mul_f64(self.rng.f64());
+                self.store.dirty(later(now, delay));
+            }
+            Event::SecretDirty(id) => _ = self.reads.force_one(&id, now),
+            Event::Abandoned => self.abandon(now),
+            Event::Shutdown => return self.stop(),
+        }
+        self.proceed(now, &mut actions);
+        actions
+    }
+
+    /// When to send [`Event::Woke`], if nothing else happens before.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        if self.stopped {
+            return None;
+        }
+        let services = earliest(self.store.wake(), self.reads.wake());
+        earliest(services, self.candidates.wake(&self.reads))
+    }
+
+    /// False if nothing happens between explicit refreshes.
+    pub(crate) fn is_periodic(&self) -> bool {
+        self.store.is_periodic()
+    }
+
+    /// True while somebody waits for an answer.
+    pub(crate) fn has_callers(&self) -> bool {
+        self.round.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Begins whatever is due.
+    fn proceed(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.begin_round(now);
+        let rng = &mut self.rng;
+        if let Some(scope) = self.store.start(now, rng) {
+            self.compared_with = self.candidates.newest();
+            self.counters.checks += 1;
+            actions.push(Action::Check {
+                known: self.compared_with,
+                scope,
+            });
+        }
+        let begun = self.reads.start(now, rng);
+        self.counters.reads += begun.len() as u64;
+        actions.extend(begun.into_iter().map(Action::Read));
+        if !self.assembling
+            && let Some(no) = self.candidates.start_publication(&self.reads, now)
+        {
+            self.assembling = true;
+            actions.push(Action::Assemble(no));
+        }
+        self.end_round(now, actions);
+    }
+
+    fn checked(&mut self, outcome: CheckOutcome, now: Instant, actions: &mut Vec<Action>) {
+        let Some(check) = self.store.finish() else {
+            return;
+        };
+        let mut failure = None;
+        match outcome {
+            CheckOutcome::Unchanged => {
+                self.counters.unchanged += 1;
+                let known = self.compared_with;
+                self.candidates.confirmed(known, check.scope, check.started);
+                self.store.succeeded(check, now, &mut self.rng);
+            }
+            CheckOutcome::Changed {
+                candidate,
+                needs,
+                sentinel_moved,
+            } => {
+                self.counters.changed += 1;
+                if sentinel_moved {
+                    self.sentinel_moved = Some(check.started);
+                }
+                self.store.succeeded(check, now, &mut self.rng);
+                self.store.settle = self.candidates.fetched(
+                    candidate,
+                    ids(&needs),
+                    check.scope,
+                    check.started,
+                    now,
+                );
+                self.reads.need(&needs, now, &mut self.rng);
+                self.await_unread(&needs);
+                self.keep(actions);
+            }
+            CheckOutcome::Failed(error) => {
+                self.counters.count_failed_check(&error);
+                self.store.failed(error.clone(), now, &mut self.rng);
+                failure = Some(error);
+            }
+        }
+        if let Some(round) = &mut self.round {
+            round.checks &= !check.forced;
+            round.error = failure;
+        }
+    }
+
+    /// A round that fetched something waits for the secrets that were never read.
+    fn await_unread(&mut self, needs: &[Need]) {
+        let Some(round) = &mut self.round else { return };
+        let unread = needs.iter().filter(|need| !self.reads.is_held(&need.id));
+        round.reads.extend(unread.map(|need| need.id.clone()));
+    }
+
+    fn read(&mut self, id: &SecretId, outcome: Result<ReadReport, ReadError>, now: Instant) {
+        self.counters.count_read(&outcome);
+        let urgent = self.candidates.is_urgent(id, self.reads.is_held(id));
+        let Some(finished) = self.reads.finish(id, outcome, urgent, now, &mut self.rng) else {
+            return;
+        };
+        if finished.effect != Effect::Nothing {
+            self.candidates.touch(id, now);
+        }
+        if let Some(round) = &mut self.round {
+            round.read_ended(id, finished.started, finished.unknown);
+        }
+    }
+
+    fn assembled(
+        &mut self,
+        no: CandidateNo,
+        outcome: Result<Publication, Error>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        self.assembling = false;
+        match outcome {
+            Ok(publication) => {
+                self.candidates.accepted(no);
+                self.generation = publication.generation;
+                if publication.changed {
+                    self.counters.publications += 1;
+                    if let Some(round) = &mut self.round {
+                        round.was_published(publication.generation);
+                    }
+                }
+                self.keep(actions);
+            }
+            Err(error) => {
+                self.counters.refusals += 1;
+                let needs = self.candidates.refused(no, &error);
+                if error.kind() == ErrorKind::Reference {
+                    self.reads.hurry(&needs, now, &mut self.rng);
+                }
+            }
+        }
+    }
+
+    /// Forgets secrets and candidates that nothing needs any more.
+    fn keep(&mut self, actions: &mut Vec<Action>) {
+        self.reads.retain(&self.candidates.needs());
+        actions.push(Action::Keep(self.candidates.numbers()));
+    }
+
+    /// All callers that wait are served by one round, which sees everything that was written before it began.
+    fn begin_round(&mut self, now: Instant) {
+        if self.waiting.is_empty() || self.round.is_some() {
+            return;
+        }
+        self.counters.rounds += 1;
+        let mut round = Round::new(std::mem::take(&mut self.waiting), now);
+        if !self.store.force(now) {
+            round.checks = false;
+            round.skip(SkipReason::Throttled);
+        }
+        let (reads, refused) = self.reads.force_all(now);
+        round.reads = reads;
+        round.skip_reads(refused);
+        self.round = Some(round);
+    }
+
+    fn end_round(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let Some(round) = &mut self.round else { return };
+        if self.store.is_closed(now) && !self.store.is_checking() && round.checks {
+            round.checks = false;
+            round.skip(SkipReason::Throttled);
+        }
+        let parked = |id: &SecretId| self.reads.is_parked(id, now);
+        if round.reads.iter().any(parked) {
+            round.reads.retain(|id| !self.reads.is_parked(id, now));
+            round.skip(SkipReason::Throttled);
+        }
+        let settling = self.candidates.is_settling() && round.error.is_none();
+        let gathering = self.candidates.wake(&self.reads).is_some();
+        let busy = round.checks || !round.reads.is_empty() || self.assembling;
+        if busy || settling || gathering {
+            return;
+        }
+        if let Some(round) = self.round.take() {
+            let (callers, outcome) = round.outcome(self.candidates.refusal());
+            actions.push(Action::Reply { callers, outcome });
+        }
+    }
+
+    /// The work under way is gone: callers that are left get a new round.
+    fn abandon(&mut self, now: Instant) {
+        self.store.abandon();
+        self.reads.abandon(now);
+        self.assembling = false;
+        if let Some(round) = self.round.take() {
+            self.waiting.splice(..0, round.callers);
+        }
+    }
+
+    fn stop(&mut self) -> Vec<Action> {
+        self.stopped = true;
+        let mut callers = std::mem::take(&mut self.waiting);
+        callers.extend(
+            self.round
+                .take()
+                .into_iter()
+                .flat_map(|round| round.callers),
+        );
+        let closed = Error::new(ErrorKind::Closed, "the handle was shut down");
+        let mut actions = Vec::new();
+        if !callers.is_empty() {
+            actions.push(Action::Reply {
+                callers,
+                outcome: RoundOutcome::Failed(closed),
+            });
+        }
+        actions.push(Action::Stop);
+        actions
+    }
+}
+
+fn ids(needs: &[Need]) -> BTreeSet<SecretId> {
+    needs.iter().map(|need| need.id.clone()).collect()
+}

@@ -1,0 +1,236 @@
+//! All secrets that the published and the pending candidate need, by vault.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::secret::{ReadError, ReadReport, Secret};
+use super::timers::{Ticker, earliest};
+use super::vault::{Finished, Forced, Patience, Vault};
+use crate::refresh::SecretId;
+use crate::time::Instant;
+
+/// A secret that a candidate refers to.
+#[derive(Debug, Clone)]
+pub(crate) struct Need {
+    pub(crate) id: SecretId,
+    /// What is known of the value that is held, if it was read before.
+    pub(crate) held: Option<ReadReport>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reads {
+    every: Option<Duration>,
+    patience: Patience,
+    vaults: BTreeMap<Box<str>, Vault>,
+}
+
+impl Reads {
+    /// `every`: the interval of unversioned secrets; `None` reads each one once.
+    pub(crate) fn new(every: Option<Duration>, patience: Patience) -> Self {
+        Self {
+            every,
+            patience,
+            vaults: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&SecretId, &Secret)> {
+        self.vaults.values().flat_map(|vault| &vault.secrets)
+    }
+
+    pub(crate) fn vaults(&self) -> impl Iterator<Item = (&str, &Vault)> {
+        self.vaults.iter().map(|(host, vault)| (&**host, vault))
+    }
+
+    fn vault(&self, id: &SecretId) -> Option<&Vault> {
+        self.vaults.get(id.vault_host())
+    }
+
+    fn vault_mut(&mut self, id: &SecretId) -> Option<&mut Vault> {
+        self.vaults.get_mut(id.vault_host())
+    }
+
+    fn secret(&self, id: &SecretId) -> Option<&Secret> {
+        self.vault(id)?.secrets.get(id)
+    }
+
+    /// Takes up what a candidate needs. New periodic secrets are spread evenly over one interval;
+    /// what was never read is read as soon as its vault allows.
+    pub(crate) fn need(&mut self, needs: &[Need], now: Instant, rng: &mut fastrand::Rng) {
+        let every = self.every.filter(|_| self.patience.periodic);
+        let is_new = |need: &&Need| !need.id.is_versioned() && self.secret(&need.id).is_none();
+        let many = needs.iter().filter(is_new).count().max(1);
+        let mut nth = 0;
+        for need in needs {
+            if self.secret(&need.id).is_none() {
+                let grid = every.filter(|_| !need.id.is_versioned()).map(|every| {
+                    let phase = (f64::from(nth) + 1.0 - rng.f64()) / many as f64;
+                    nth += 1;
+                    Ticker::new(every, 0.0, phase, now, rng)
+                });
+                self.add(need, grid, now, rng);
+            }
+            self.want_if_unread(&need.id, now);
+        }
+    }
+
+    fn add(&mut self, need: &Need, grid: Option<Ticker>, now: Instant, rng: &mut fastrand::Rng) {
+        let mut secret = Secret::new(grid);
+        if let Some(report) = need.held {
+            secret.hold(report, now, now, rng);
+        }
+        self.vaults
+            .entry(need.id.vault_host().into())
+            .or_insert_with(|| Vault::new(self.patience))
+            .secrets
+            .insert(need.id.clone(), secret);
+    }
+
+    fn want_if_unread(&mut self, id: &SecretId, now: Instant) {
+        let Some(vault) = self.vault_mut(id) else {
+            return;
+        };
+        let flying = vault.in_flight(id);
+        if let Some(secret) = vault.secrets.get_mut(id)
+            && secret.held.is_none()
+            && !flying
+        {
+            secret.want(now);
+        }
+    }
+
+    /// Forgets what no candidate needs.
+    pub(crate) fn retain(&mut self, keep: &BTreeSet<SecretId>) {
+        for vault in self.vaults.values_mut() {
+            vault.secrets.retain(|id, _| keep.contains(id));
+        }
+        self.forget_idle();
+    }
+
+    fn forget_idle(&mut self) {
+        self.vaults.retain(|_, vault| !vault.is_idle());
+    }
+
+    /// Begins whatever is due and allowed.
+    pub(crate) fn start(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Vec<SecretId> {
+        self.vaults
+            .values_mut()
+            .flat_map(|vault| vault.start(now, rng))
+            .collect()
+    }
+
+    /// A read has ended. `urgent`: a candidate waits for it.
+    pub(crate) fn finish(
+        &mut self,
+        id: &SecretId,
+        outcome: Result<ReadReport, ReadError>,
+        urgent: bool,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Finished> {
+        self.vault_mut(id)?.finish(id, outcome, urgent, now, rng)
+    }
+
+    /// True if the secret has a value, or it is known why it has none.
+    pub(crate) fn was_tried(&self, id: &SecretId) -> bool {
+        let Some(vault) = self.vault(id) else {
+            return true;
+        };
+        vault.is_throttled()
+            || vault
+                .secrets
+                .get(id)
+                .is_none_or(|secret| secret.held.is_some() || secret.failing.is_some())
+    }
+
+    pub(crate) fn is_held(&self, id: &SecretId) -> bool {
+        self.secret(id).is_some_and(|secret| secret.held.is_some())
+    }
+
+    /// A value that was never read, or whose last read failed.
+    pub(crate) fn is_lacking(&self, id: &SecretId) -> bool {
+        self.secret(id)
+            .is_some_and(|secret| secret.held.is_none() || secret.failing.is_some())
+    }
+
+    pub(crate) fn in_flight(&self, id: &SecretId) -> bool {
+        self.vault(id).is_some_and(|vault| vault.in_flight(id))
+    }
+
+    pub(crate) fn has_flights(&self) -> bool {
+        self.vaults.values().any(Vault::has_flights)
+    }
+
+    /// True if nothing that is under way will answer for the secret.
+    pub(crate) fn is_parked(&self, id: &SecretId, now: Instant) -> bool {
+        self.vault(id).is_none_or(|vault| vault.is_parked(id, now))
+    }
+
+    /// A candidate was refused for its references.
+    pub(crate) fn hurry<'a>(
+        &mut self,
+        ids: impl IntoIterator<Item = &'a SecretId>,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) {
+        for id in ids {
+            if let Some(vault) = self.vault_mut(id) {
+                vault.hurry(id, now, rng);
+            }
+        }
+    }
+
+    /// A caller wants everything checked that can have changed. Gives what is to be waited for, and why the rest is not.
+    pub(crate) fn force_all(&mut self, now: Instant) -> (BTreeSet<SecretId>, Vec<Forced>) {
+        let (mut wanted, mut refused) = (BTreeSet::new(), Vec::new());
+        for vault in self.vaults.values_mut() {
+            let ids: Vec<_> = vault
+                .secrets
+                .iter()
+                .filter(|(id, secret)| {
+                    !id.is_versioned() || secret.held.is_none() || secret.failing.is_some()
+                })
+                .map(|(id, _)| id.clone())
+                .collect();
+            let before = wanted.len();
+            for id in ids {
+                match vault.force(&id, now) {
+                    Ok(()) => _ = wanted.insert(id),
+                    Err(reason) => refused.push(reason),
+                }
+            }
+            if wanted.len() > before {
+                vault.was_forced(now);
+            }
+        }
+        (wanted, refused)
+    }
+
+    /// An event names one secret. True if it is in use and can have changed.
+    pub(crate) fn force_one(&mut self, id: &SecretId, now: Instant) -> bool {
+        if id.is_versioned() && self.is_held(id) {
+            return false;
+        }
+        let Some(vault) = self.vault_mut(id) else {
+            return false;
+        };
+        match vault.force(id, now) {
+            Ok(()) => vault.was_forced(now),
+            Err(Forced::Unknown) => return false,
+            Err(Forced::Throttled | Forced::TooSoon) => {}
+        }
+        true
+    }
+
+    /// When something is to be started next, if nothing happens before.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        self.vaults.values().map(Vault::wake).fold(None, earliest)
+    }
+
+    /// The requests under way were dropped.
+    pub(crate) fn abandon(&mut self, now: Instant) {
+        for vault in self.vaults.values_mut() {
+            vault.abandon(now);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! When the store is asked, and how it is spared while it fails or asks for fewer requests.
+
+use std::time::Duration;
+
+use super::timers::{LONGEST_WAIT, Ticker, asked_wait, earliest, probe_delay};
+use crate::error::Error;
+use crate::refresh::Scope;
+use crate::time::{Instant, later};
+
+/// A throttled store is asked at most this many doublings less often: every 4 min at the default interval.
+const MOST_STRETCH: u32 = 3;
+
+/// A check under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Check {
+    pub(crate) scope: Scope,
+    pub(crate) started: Instant,
+    /// Begun for a caller of `refresh`.
+    pub(crate) forced: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct StoreSchedule {
+    every: Duration,
+    settings: Option<Ticker>,
+    /// Only with an interval of their own; otherwise feature flags are checked with the settings.
+    flags: Option<Ticker>,
+    /// Instead of the intervals while checks fail.
+    retry: Option<Instant>,
+    pub(crate) failures: u32,
+    pub(crate) failed: Option<(Instant, Error)>,
+    /// Asked for by the store: no check of any kind before.
+    closed: Option<Instant>,
+    /// While throttled, interval checks are this many doublings further apart, and none comes before `rested`.
+    stretch: u32,
+    rested: Option<Instant>,
+    dirty: Option<Instant>,
+    pub(crate) settle: Option<Instant>,
+    forced: Option<Instant>,
+    check: Option<Check>,
+}
+
+impl StoreSchedule {
+    /// `every`: `None` checks only when somebody asks.
+    pub(crate) fn new(
+        every: Option<Duration>,
+        flags_every: Option<Duration>,
+        jitter: f64,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Self {
+        let mut ticker = |every| {
+            let phase = 1.0 - rng.f64();
+            Ticker::new(every, jitter, phase, now, rng)
+        };
+        let settings = every.map(&mut ticker);
+        let flags = flags_every.filter(|_| every.is_some()).map(&mut ticker);
+        Self {
+            every: settings.as_ref().map_or(Duration::ZERO, Ticker::every),
+            settings,
+            flags,
+            retry: None,
+            failures: 0,
+            failed: None,
+            closed: None,
+            stretch: 0,
+            rested: None,
+            dirty: None,
+            settle: None,
+            forced: None,
+            check: None,
+        }
+    }
+
+    pub(crate) fn is_periodic(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    pub(crate) fn is_checking(&self) -> bool {
+        self.check.is_some()
+    }
+
+    pub(crate) fn is_closed(&self, now: Instant) -> bool {
+        self.closed.is_some_and(|until| until > now)
+    }
+
+    /// Nothing was ever loaded: try soon, as after a failure.
+    pub(crate) fn start_empty(&mut self, now: Instant, rng: &mut fastrand::Rng) {
+        self.failures = 1;
+        self.plan_retry(now, rng);
+    }
+
+    /// A caller wants a check now. False if the store asked for none.
+    pub(crate) fn force(&mut self, now: Instant) -> bool {
+        self.forced = (!self.is_closed(now)).then_some(now);
+        self.forced.is_some()
+    }
+
+    /// Something changed, an event says: check not before `at`. The earliest of several stands.
+    pub(crate) fn dirty(&mut self, at: Instant) {
+        self.dirty = earliest(self.dirty, Some(at));
+    }
+
+    /// When the next check is due, if none is under way.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        if self.is_checking() {
+            return None;
+        }
+        let asked = earliest(self.forced, earliest(self.dirty, self.settle));
+        let due = earliest(asked, self.periodic())?;
+        Some(self.closed.map_or(due, |closed| closed.max(due)))
+    }
+
+    /// When the interval, or the retry that stands for it, wants a check.
+    pub(crate) fn periodic(&self) -> Option<Instant> {
+        let ticker = earliest(
+            self.settings.as_ref().map(Ticker::at),
+            self.flags.as_ref().map(Ticker::at),
+        );
+        let ticker = ticker.map(|at| self.rested.map_or(at, |rested| rested.max(at)));
+        self.retry.or(ticker)
+    }
+
+    /// Begins the check that is due.
+    pub(crate) fn start(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Scope> {
+        if self.wake()? > now {
+            return None;
+        }
+        let scope = self.scope(now);
+        self.check = Some(Check {
+            scope,
+            started: now,
+            forced: self.forced.take().is_some(),
+        });
+        for reason in [&mut self.retry, &mut self.dirty, &mut self.settle] {
+            reason.take_if(|at| *at <= now);
+        }
+        for ticker in [&mut self.settings, &mut self.flags].into_iter().flatten() {
+            if ticker.at() <= now {
+                ticker.advance(now, rng);
+            }
+        }
+        Some(scope)
+    }
+
+    /// Settings and flags have each their interval; everything that is not an interval asks for both.
+    fn scope(&self, now: Instant) -> Scope {
+        let is_due = |ticker: &Option<Ticker>| ticker.as_ref().is_some_and(|t| t.at() <= now);
+        let special = [self.forced, self.retry, self.dirty, self.settle];
+        let special = special.into_iter().flatten().any(|at| at <= now);
+        match (is_due(&self.settings), is_due(&self.flags)) {
+            _ if special || self.flags.is_none() => Scope::Both,
+            (true, false) => Scope::Settings,
+            (false, true) => Scope::Flags,
+            _ => Scope::Both,
+        }
+    }
+
+    /// The check has ended, however it did.
+    pub(crate) fn finish(&mut self) -> Option<Check> {
+        self.check.take()
+    }
+
+    pub(crate) fn succeeded(&mut self, check: Check, now: Instant, rng: &mut fastrand::Rng) {
+        self.failures = 0;
+        self.retry = None;
+        self.closed = None;
+        self.rested = None;
+        for ticker in [&mut self.settings, &mut self.flags].into_iter().flatten() {
+            if ticker.at() <= now {
+                ticker.advance(now, rng);
+            }
+        }
+        if self.stretch > 0 {
+            let apart = self.every.saturating_mul(1 << self.stretch);
+            self.rested = Some(later(check.started, apart));
+            self.stretch -= 1;
+        }
+    }
+
+    pub(crate) fn failed(&mut self, error: Error, now: Instant, rng: &mut fastrand::Rng) {
+        self.failures = self.failures.saturating_add(1);
+        self.plan_retry(now, rng);
+        if error.is_throttled() {
+            self.stretch = (self.stretch + 1).min(MOST_STRETCH);
+            let asked = error
+                .retry_after()
+                .map(|wait| later(now, asked_wait(wait, rng)));
+            let closed = asked.map_or(self.closed, |at| {
+                Some(self.closed.map_or(at, |c| c.max(at)))
+            });
+            self.closed = closed;
+            if self.is_periodic() {
+                let apart = self.every.saturating_mul(1 << (self.stretch - 1));
+                let rest = apart.min(LONGEST_WAIT).mul_f64(0.8 + 0.4 * rng.f64());
+                self.retry = Some(later(now, rest));
+            }
+        }
+        self.failed = Some((now, error));
+    }
+
+    fn plan_retry(&mut self, now: Instant, rng: &mut fastrand::Rng) {
+        if self.is_periodic() {
+            self.retry = Some(later(now, probe_delay(self.every, self.failures, rng)));
+        }
+    }
+
+    /// The request under way was dropped.
+    pub(crate) fn abandon(&mut self) {
+        self.check = None;
+    }
+}

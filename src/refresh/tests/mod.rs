@@ -1,0 +1,11 @@
+//! The machine against a simulated store and simulated vaults, in virtual time, under one observer.
+
+mod backend;
+mod budgets;
+mod faults;
+mod model;
+mod observer;
+mod recovery;
+mod table;
+mod traces;
+mod world;

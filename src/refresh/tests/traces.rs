@@ -1,0 +1,259 @@
+//! Random traces of writes, faults, events and callers: no invariant breaks, and nothing is lost once all is well.
+//!
+//! A slice runs with the other tests. The full run: `CONFIG_AZURE_TRACES=100000 cargo test --release --lib random_traces`.
+//! A trace that fails is reproduced by its number: `CONFIG_AZURE_TRACE=<number> cargo test --lib random_traces`.
+
+use std::time::Duration;
+
+use super::backend::{CONFLICT, FIRST_FLAG, Fault, Setting};
+use super::model::Policy;
+use super::world::{World, content, host, schedule, secret, secs};
+use crate::error::SecretErrorKind;
+use crate::refresh::SecretId;
+use crate::refresh::state::{Event, Schedule};
+
+const STEPS: u32 = 200;
+const SLICE: u64 = 2_000;
+const VAULTS: u8 = 2;
+const SECRETS: u16 = 4;
+
+/// Traces that once failed.
+const REGRESSIONS: &[u64] = &[];
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the number of traces is the tester's choice"
+)]
+fn random_traces_lose_nothing_and_break_nothing() {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    if let Some(one) = number("CONFIG_AZURE_TRACE") {
+        return Trace::new(one).run();
+    }
+    let many = number("CONFIG_AZURE_TRACES").unwrap_or(SLICE);
+    for seed in REGRESSIONS.iter().copied().chain(0..many) {
+        let run = std::panic::catch_unwind(|| Trace::new(seed).run());
+        assert!(run.is_ok(), "trace {seed} breaks an invariant");
+    }
+}
+
+struct Trace {
+    world: World,
+    rng: fastrand::Rng,
+    schedule: Schedule,
+    callers: u64,
+}
+
+impl Trace {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut pick = |options: &[u64]| secs(options[rng.usize(..options.len())]);
+        let schedule = Schedule {
+            every: Some(pick(&[1, 30, 30, 30, 300])),
+            flags_every: Some(pick(&[0, 0, 45])).filter(|every| !every.is_zero()),
+            settle: pick(&[0, 0, 2]),
+            secrets_every: Some(pick(&[1, 60, 300, 300])),
+            jitter: f64::from(rng.u8(..=5)) / 10.0,
+            ..schedule()
+        };
+        let start = content(3, 2);
+        let mut world = if rng.u8(..8) == 0 {
+            World::unloaded(&schedule, seed, start, crate::time::Instant::now())
+        } else {
+            World::new(&schedule, seed, start)
+        };
+        world.policy = [
+            Policy::KeepLast,
+            Policy::KeepLast,
+            Policy::Omit,
+            Policy::Fail,
+        ][rng.usize(..4)];
+        for vault in 0..VAULTS {
+            for name in 0..SECRETS {
+                let now = world.now;
+                if world
+                    .vault(vault)
+                    .secrets
+                    .contains_key(secret(vault, name).name())
+                {
+                    continue;
+                }
+                world.vault(vault).rotate(now, secret(vault, name).name());
+            }
+        }
+        Self {
+            world,
+            rng,
+            schedule,
+            callers: 0,
+        }
+    }
+
+    fn run(mut self) {
+        for _ in 0..STEPS {
+            self.step();
+        }
+        self.heal();
+        let bound = self.bound();
+        let mut waited = Duration::ZERO;
+        while !self.world.is_current() {
+            assert!(
+                waited < bound,
+                "I4: not current {bound:?} after all was well"
+            );
+            self.world.run(bound / 64);
+            waited += bound / 64;
+        }
+        self.world.run(secs(60));
+        assert!(
+            self.world.is_current(),
+            "I4: current, and then not any more"
+        );
+        self.world.send(Event::Shutdown);
+        self.world.run(secs(3_600));
+    }
+
+    fn step(&mut self) {
+        let now = self.world.now;
+        match self.rng.u8(..30) {
+            0..=9 => {
+                let millis = 1 << self.rng.u32(..18);
+                self.world
+                    .run(Duration::from_millis(self.rng.u64(..millis)));
+            }
+            10..=12 => {
+                let (key, value) = (self.rng.u16(..5), self.rng.u32(..4));
+                self.world.write(key, Setting::Plain(value));
+            }
+            13 => {
+                let key = FIRST_FLAG + self.rng.u16(..2);
+                let value = self.rng.u32(..4);
+                self.world.write(key, Setting::Plain(value));
+            }
+            14 | 15 => {
+                let (key, id) = (self.rng.u16(10..15), self.id());
+                self.world.write(key, Setting::Reference(id));
+            }
+            16 => {
+                let key = self.rng.u16(..16);
+                self.world
+                    .store
+                    .write(now, |content| _ = content.remove(&key));
+            }
+            17 => {
+                let broken = self.rng.bool();
+                self.world.store.write(now, |content| {
+                    content.remove(&CONFLICT);
+                    if broken {
+                        content.insert(CONFLICT, Setting::Plain(0));
+                    }
+                });
+            }
+            18..=20 => {
+                let id = self.id();
+                self.world.rotate(&id);
+            }
+            21 => self.ail(),
+            22 | 23 => self.world.store.fault = self.fault(),
+            24 | 25 => {
+                let (vault, fault) = (self.rng.u8(..VAULTS), self.fault());
+                self.world.vault(vault).fault = fault;
+            }
+            26 => {
+                let latency = Duration::from_millis(1 << self.rng.u32(..13));
+                self.world.store.latency = latency;
+                let vault = self.rng.u8(..VAULTS);
+                self.world.vault(vault).latency = latency;
+            }
+            27 => {
+                self.callers += 1;
+                self.world.refresh(self.callers);
+            }
+            28 => {
+                let event = if self.rng.bool() {
+                    Event::StoreDirty {
+                        within: secs(self.rng.u64(..30)),
+                    }
+                } else {
+                    Event::SecretDirty(self.id())
+                };
+                self.world.send(event);
+            }
+            _ if self.rng.u8(..4) == 0 => self.world.send(Event::Abandoned),
+            _ => {
+                let stall = Duration::from_millis(self.rng.u64(..100_000));
+                self.world.stall(stall);
+            }
+        }
+    }
+
+    /// One of the secrets, now and then with its first version.
+    fn id(&mut self) -> SecretId {
+        let (vault, name) = (self.rng.u8(..VAULTS), self.rng.u16(..SECRETS));
+        if self.rng.u8(..4) == 0 {
+            return SecretId::new(&host(vault), &format!("s{name}"), Some("1"));
+        }
+        secret(vault, name)
+    }
+
+    /// One secret falls ill, is deleted, or gets well.
+    fn ail(&mut self) {
+        let now = self.world.now;
+        let name = format!("s{}", self.rng.u16(..SECRETS));
+        let (vault, what) = (self.rng.u8(..VAULTS), self.rng.u8(..5));
+        let vault = self.world.vault(vault);
+        match what {
+            0 => _ = vault.ill.insert(name, SecretErrorKind::Forbidden),
+            1 => _ = vault.ill.insert(name, SecretErrorKind::Unreachable),
+            2 => vault.stuck.push(name),
+            3 => vault.delete(now, &name),
+            _ => {
+                vault.ill.remove(&name);
+                vault.stuck.clear();
+                vault.rotate(now, &name);
+            }
+        }
+    }
+
+    fn fault(&mut self) -> Fault {
+        match self.rng.u8(..10) {
+            0 => Fault::Down,
+            1 => Fault::Broken,
+            2 => Fault::Hangs,
+            3 => Fault::Throttles(None),
+            4 => Fault::Throttles(Some(secs(self.rng.u64(..60)))),
+            _ => Fault::None,
+        }
+    }
+
+    /// Everything gets well, and stays as it is from here on.
+    fn heal(&mut self) {
+        let world = &mut self.world;
+        let now = world.now;
+        world.store.fault = Fault::None;
+        world.store.latency = Duration::from_millis(5);
+        world
+            .store
+            .write(now, |content| _ = content.remove(&CONFLICT));
+        for vault in world.vaults.values_mut() {
+            vault.fault = Fault::None;
+            vault.latency = Duration::from_millis(10);
+            vault.ill.clear();
+            vault.stuck.clear();
+            let names: Vec<_> = vault.secrets.keys().cloned().collect();
+            for name in names {
+                vault.rotate(now, &name);
+            }
+        }
+    }
+
+    /// One interval (stretched, as after throttling) plus one backoff cap, what was still asked to wait, and the deadline of
+    /// a request that hangs from before.
+    fn bound(&self) -> Duration {
+        let every = self.schedule.every.unwrap_or_default();
+        let stretched = (every * 8).mul_f64(1.5);
+        let secrets = self.schedule.secrets_every.unwrap_or_default().mul_f64(1.5);
+        let settle = self.schedule.settle * 2;
+        stretched.max(secrets) + secs(75) + secs(62) + settle + secs(20)
+    }
+}
