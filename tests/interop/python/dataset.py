@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 
-from azure.appconfiguration import ConfigurationSetting, SecretReferenceConfigurationSetting
+from azure.appconfiguration import ConfigurationSetting, FeatureFlagConfigurationSetting, SecretReferenceConfigurationSetting
 
 from checks import check, equal
 from world import WORLD, secrets, store
@@ -42,7 +42,17 @@ def fill():
         for number in range(DATASET["bulk"]):
             key = f"{DATASET['prefix']}bulk:n{number}"
             client.set_configuration_setting(ConfigurationSetting(key=key, value=str(number)))
+        for flag in DATASET["flags"]:
+            client.set_configuration_setting(
+                FeatureFlagConfigurationSetting(
+                    flag["id"],
+                    enabled=flag["enabled"],
+                    description=flag.get("description"),
+                    filters=flag.get("filters", []),
+                )
+            )
         for entry in DATASET["outside"]:
             client.set_configuration_setting(ConfigurationSetting(**entry))
         listed = list(client.list_configuration_settings())
-        equal(len(listed), len(DATASET["settings"]) + DATASET["bulk"] + len(DATASET["outside"]))
+        written = sum(len(DATASET[part]) for part in ("settings", "flags", "outside")) + DATASET["bulk"]
+        equal(len(listed), written)
