@@ -32,8 +32,10 @@ mod app;
 mod blocking;
 mod builder;
 pub mod credential;
+mod de;
 mod environment;
 mod error;
+pub mod humantime;
 mod live;
 mod load;
 mod loaded;
@@ -43,7 +45,6 @@ mod refresh;
 mod secret;
 mod setting;
 mod source;
-mod standin;
 mod startup;
 mod store;
 mod task;
@@ -55,6 +56,7 @@ mod tree;
 
 pub use app::AppConfiguration;
 pub use builder::AppConfigurationBuilder;
+pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
@@ -71,7 +73,6 @@ pub use refresh::{RefreshOptions, RefreshOutcome, Status};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
-pub use standin::from_config;
 pub use startup::StartupOptions;
 pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;

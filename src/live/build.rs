@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::layer_error;
 use super::overlay::Overlay;
+use crate::de::from_value;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::loaded::Loaded;
 use crate::publication::pin::{self, Pins};
-use crate::standin::from_value;
 use crate::task::{self, Panicked};
 
 /// The application's check of new values, given the ones in use.

@@ -1,7 +1,7 @@
 //! One endpoint: sends requests, retries them shortly, and carries its own sync tokens.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use azure_core::http::headers::{ACCEPT, HeaderName, Headers};
@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::audience;
 use super::auth::{Authorizer, StoreCredential, http_date};
+use super::correlation::Correlation;
 use super::endpoint::Endpoint;
 use super::failure::{from_status, from_transport, is_gone, is_retriable};
 use super::gate::Gate;
@@ -19,6 +20,7 @@ use super::sync_token::SyncTokens;
 use crate::error::{Error, ErrorKind, Result};
 
 const ACCEPT_DATETIME: HeaderName = HeaderName::from_static("accept-datetime");
+const CORRELATION_CONTEXT: HeaderName = HeaderName::from_static("correlation-context");
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
 const IF_NONE_MATCH: HeaderName = HeaderName::from_static("if-none-match");
 const SYNC_TOKEN: HeaderName = HeaderName::from_static("sync-token");
@@ -32,8 +34,9 @@ pub(super) struct Shared {
     pub(super) lines: RequestLines,
     pub(super) transport: Arc<dyn HttpClient>,
     pub(super) authorizer: Authorizer,
-    /// True if there is more than one endpoint.
-    pub(super) alternatives: AtomicBool,
+    /// How many other endpoints there are.
+    pub(super) alternatives: AtomicUsize,
+    pub(super) correlation: Correlation,
 }
 
 /// What an answer must be.
@@ -113,6 +116,8 @@ pub(super) struct EndpointClient {
     scope: String,
     sync_tokens: SyncTokens,
     gate: Gate,
+    /// True while it stands in for an endpoint that failed.
+    stands_in: AtomicBool,
     shared: Arc<Shared>,
 }
 
@@ -129,6 +134,7 @@ impl EndpointClient {
             scope,
             sync_tokens: SyncTokens::default(),
             gate: Gate::default(),
+            stands_in: AtomicBool::new(false),
             shared,
         }
     }
@@ -139,6 +145,11 @@ impl EndpointClient {
 
     pub(super) fn lines(&self) -> &RequestLines {
         &self.shared.lines
+    }
+
+    /// Whether it is asked in place of an endpoint that failed.
+    pub(super) fn stands_in(&self, stands_in: bool) {
+        self.stands_in.store(stands_in, Ordering::Relaxed);
     }
 
     /// How long the endpoint does not want to be asked.
@@ -176,7 +187,7 @@ impl EndpointClient {
 
     fn may_try_again(&self, error: &Error) -> bool {
         let soon = error.retry_after().unwrap_or_default() <= LONGEST_PAUSE;
-        let elsewhere = self.shared.alternatives.load(Ordering::Relaxed) && is_gone(error);
+        let elsewhere = self.shared.alternatives.load(Ordering::Relaxed) > 0 && is_gone(error);
         soon && !elsewhere && is_retriable(error)
     }
 
@@ -214,6 +225,11 @@ impl EndpointClient {
         }
         if let Some(moment) = call.as_of {
             request.insert_header(ACCEPT_DATETIME, http_date(moment));
+        }
+        let replicas = self.shared.alternatives.load(Ordering::Relaxed);
+        let stands_in = self.stands_in.load(Ordering::Relaxed);
+        if let Some(correlation) = self.shared.correlation.header(replicas, stands_in) {
+            request.insert_header(CORRELATION_CONTEXT, correlation);
         }
         if let Some(tokens) = self.sync_tokens.header() {
             request.insert_header(SYNC_TOKEN, tokens);

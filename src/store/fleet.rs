@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::client::EndpointClient;
+use super::endpoint::Endpoint;
 use super::failure::is_failoverable;
 use super::retry::LONGEST_PAUSE;
 use crate::error::{Error, ErrorKind, Result};
@@ -94,6 +97,7 @@ pub(super) struct Fleet {
     /// Start each operation after the endpoint that served the last one.
     rotate: bool,
     last: Mutex<Option<Box<str>>>,
+    exhausted: Notify,
 }
 
 impl Fleet {
@@ -103,6 +107,7 @@ impl Fleet {
             discovered: Mutex::new(Vec::new()),
             rotate,
             last: Mutex::new(None),
+            exhausted: Notify::new(),
         }
     }
 
@@ -118,12 +123,48 @@ impl Fleet {
             .collect()
     }
 
-    /// Replaces the discovered members. Those that stay keep their health and tokens.
-    pub(super) fn set_discovered(&self, members: Vec<Arc<Member>>) {
-        *self
+    /// The first configured endpoint, as an origin.
+    pub(super) fn primary(&self) -> String {
+        let first = self.configured.first();
+        first
+            .map(|member| member.client.endpoint().as_str().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Its host alone.
+    pub(super) fn primary_host(&self) -> String {
+        let first = self.configured.first();
+        first
+            .map(|member| member.client.endpoint().host().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Replaces the discovered members by those at these endpoints, in this order. Those that stay keep their
+    /// health and tokens; configured endpoints are not doubled.
+    pub(super) fn set_discovered(
+        &self,
+        endpoints: Vec<Endpoint>,
+        make: impl Fn(Endpoint) -> EndpointClient,
+    ) {
+        let mut discovered = self
             .discovered
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = members;
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::take(&mut *discovered);
+        for endpoint in endpoints {
+            let is_at = |member: &&Arc<Member>| *member.client.endpoint() == endpoint;
+            if self.configured.iter().any(|member| is_at(&member)) {
+                continue;
+            }
+            let at_hand = known.iter().find(is_at).cloned();
+            let member = at_hand.unwrap_or_else(|| Member::new(make(endpoint), true));
+            discovered.push(member);
+        }
+    }
+
+    /// Waits until an operation has failed on all endpoints.
+    pub(super) async fn exhausted(&self) {
+        self.exhausted.notified().await;
     }
 
     pub(super) fn status(&self) -> Vec<EndpointStatus> {
@@ -162,12 +203,24 @@ impl Fleet {
                 .closed_for()
                 .is_none_or(|left| left <= LONGEST_PAUSE)
         });
+        let preferred = open.first().cloned();
+        open.retain(|member| {
+            member
+                .client
+                .closed_for()
+                .is_none_or(|left| left <= LONGEST_PAUSE)
+        });
         if open.iter().any(|member| !member.health().backs_off(now)) {
             open.retain(|member| !member.health().backs_off(now));
         }
+        let stands_in = match (&preferred, open.first()) {
+            (Some(preferred), Some(first)) => !Arc::ptr_eq(preferred, first),
+            _ => false,
+        };
         Attempts {
             fleet: self,
             errors: Vec::new(),
+            stands_in,
             closed_for,
             members: open.into_iter(),
         }
@@ -201,16 +254,21 @@ pub(super) struct Attempts<'a> {
     fleet: &'a Fleet,
     members: std::vec::IntoIter<Arc<Member>>,
     errors: Vec<Error>,
+    /// True if the endpoint that would come first is left out.
+    stands_in: bool,
     closed_for: Option<Duration>,
 }
 
 impl Attempts<'_> {
     /// The next endpoint, or the error of all that were tried.
     pub(super) fn next(&mut self) -> Result<Arc<Member>> {
-        match self.members.next() {
-            Some(member) => Ok(member),
-            None => Err(self.failure()),
-        }
+        let Some(member) = self.members.next() else {
+            return Err(self.failure());
+        };
+        member
+            .client
+            .stands_in(self.stands_in || !self.errors.is_empty());
+        Ok(member)
     }
 
     pub(super) fn succeeded(&self, member: &Member) {
@@ -241,6 +299,7 @@ impl Attempts<'_> {
                 None => error,
             };
         };
+        self.fleet.exhausted.notify_one();
         let rest: Vec<String> = errors.map(|error| error.to_string()).collect();
         if rest.is_empty() {
             return first;

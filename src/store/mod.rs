@@ -2,27 +2,36 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
+mod allocation;
 mod audience;
 mod auth;
 mod check;
 mod client;
 mod connection_string;
+mod correlation;
+mod discovery;
+#[cfg(feature = "replica_discovery")]
+mod dns;
 mod endpoint;
 mod failure;
 mod filter;
+mod flag;
 mod fleet;
 mod gate;
 mod hmac;
+mod lag;
 mod link;
+mod options;
 mod page;
 mod query;
+mod replicas;
 mod retry;
 mod selection;
 mod selector;
@@ -31,13 +40,18 @@ mod snapshot;
 mod sync_token;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod walk;
 mod wire;
 
 pub(crate) use auth::{Rejected, StoreCredential};
 pub(crate) use connection_string::ConnectionString;
+pub(crate) use correlation::{TracingEnvironment, TracingOptions};
+pub(crate) use discovery::{LookupFailed, SrvLookup, SrvRecord};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use flag::FeatureFlag;
 pub use fleet::EndpointStatus;
+pub(crate) use options::{StoreOptions, system_dns};
 pub(crate) use page::LoadLimits;
 pub(crate) use selection::{Query, QueryKind, Selection};
 pub use selector::SettingSelector;
@@ -46,54 +60,20 @@ pub(crate) use walk::Walk;
 
 use self::auth::Authorizer;
 use self::client::{EndpointClient, Shared};
+use self::correlation::Correlation;
 use self::fleet::{Fleet, Member};
+use self::lag::Lag;
+use self::options::check_api_version;
 use self::page::Budget;
 use self::query::RequestLines;
+use self::walk::List;
 use crate::error::{Error, ErrorKind, Result};
-use crate::setting::ConfigurationSetting;
+use crate::setting::{ConfigurationSetting, Warning, WarningKind};
 use crate::time::WallClock;
-use crate::transport::{Guard, HostKind};
+use crate::transport::{Guard, HostKind, HostPolicy};
 
-/// Works with every store and has tags, snapshots and page ETags.
-pub(crate) const DEFAULT_API_VERSION: &str = "2023-11-01";
 /// Lists that are walked at a time.
 const LISTS_AT_ONCE: usize = 8;
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(100);
-
-/// Everything a store needs to know.
-#[derive(Debug)]
-pub(crate) struct StoreOptions {
-    /// In order of preference; at least one.
-    pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) credential: StoreCredential,
-    pub(crate) selection: Selection,
-    pub(crate) sentinels: Vec<Sentinel>,
-    pub(crate) api_version: Box<str>,
-    /// Serve each operation by the next endpoint instead of always preferring the first.
-    pub(crate) load_balancing: bool,
-    pub(crate) limits: LoadLimits,
-    /// For one load or check on all endpoints together.
-    pub(crate) deadline: Duration,
-}
-
-impl StoreOptions {
-    pub(crate) fn new(
-        endpoints: Vec<Endpoint>,
-        credential: StoreCredential,
-        selection: Selection,
-    ) -> Self {
-        Self {
-            endpoints,
-            credential,
-            selection,
-            sentinels: Vec::new(),
-            api_version: DEFAULT_API_VERSION.into(),
-            load_balancing: false,
-            limits: LoadLimits::default(),
-            deadline: DEFAULT_DEADLINE,
-        }
-    }
-}
 
 /// What happens while a load is under way.
 #[derive(Debug)]
@@ -128,6 +108,10 @@ pub(crate) struct Store {
     sentinels: Vec<Sentinel>,
     limits: LoadLimits,
     deadline: Duration,
+    strict_flags: bool,
+    lag: Lag,
+    discovery: Option<Arc<dyn SrvLookup>>,
+    policy: HostPolicy,
 }
 
 impl Store {
@@ -137,36 +121,30 @@ impl Store {
         transport: Arc<Guard>,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self> {
-        if options.endpoints.is_empty() {
-            return Err(Error::option("no endpoint is given"));
+        check_api_version(&options.api_version)?;
+        check_endpoints(&options)?;
+        let policy = transport.policy().clone();
+        for origin in options.endpoints.iter().filter_map(Endpoint::origin) {
+            policy.allow(origin, HostKind::Store);
         }
-        for endpoint in &options.endpoints {
-            options.credential.check(endpoint)?;
-            if let Some(origin) = endpoint.origin() {
-                transport.policy().allow(origin, HostKind::Store);
-            }
-        }
+        let tracing = TracingOptions {
+            load_balancing: options.load_balancing,
+            ..options.tracing
+        };
         let shared = Arc::new(Shared {
             lines: RequestLines {
                 api_version: options.api_version,
             },
             transport: transport as Arc<dyn HttpClient>,
             authorizer: Authorizer::new(options.credential, clock),
-            alternatives: AtomicBool::new(options.endpoints.len() > 1),
+            alternatives: AtomicUsize::new(options.endpoints.len() - 1),
+            correlation: Correlation::new(options.environment, tracing),
         });
-        let mut members: Vec<Arc<Member>> = Vec::new();
-        for endpoint in options.endpoints {
-            if members
-                .iter()
-                .any(|member| *member.client.endpoint() == endpoint)
-            {
-                return Err(
-                    Error::option("an endpoint is given twice").with_endpoint(endpoint.as_str())
-                );
-            }
-            let client = EndpointClient::new(endpoint, Arc::clone(&shared));
-            members.push(Member::new(client, false));
-        }
+        let client = |endpoint| EndpointClient::new(endpoint, Arc::clone(&shared));
+        let members = options.endpoints.into_iter();
+        let members = members
+            .map(|endpoint| Member::new(client(endpoint), false))
+            .collect();
         Ok(Self {
             fleet: Fleet::new(members, options.load_balancing),
             shared,
@@ -174,6 +152,10 @@ impl Store {
             sentinels: options.sentinels,
             limits: options.limits,
             deadline: options.deadline,
+            strict_flags: options.strict_flags,
+            lag: Lag::default(),
+            discovery: options.discovery,
+            policy,
         })
     }
 
@@ -186,6 +168,7 @@ impl Store {
                 match self.walk(&member.client, observe).await {
                     Ok(walk) => {
                         attempts.succeeded(&member);
+                        self.shared.correlation.loaded(walk.usage());
                         return Ok(walk);
                     }
                     Err(error) => attempts.failed(&member, error)?,
@@ -207,7 +190,8 @@ impl Store {
                 match self.recheck(&member.client, known, scope).await {
                     Ok(outcome) => {
                         attempts.succeeded(&member);
-                        return Ok(outcome);
+                        self.shared.correlation.answered();
+                        return Ok(self.believed(known, outcome));
                     }
                     Err(error) => attempts.failed(&member, error)?,
                 }
@@ -226,7 +210,8 @@ impl Store {
                 match read.await {
                     Ok(marks) => {
                         attempts.succeeded(&member);
-                        return Ok(match marks == *known {
+                        // A difference that is being waited out has to be looked at again.
+                        return Ok(match marks == *known && !self.lag.waits() {
                             true => SentinelOutcome::Unchanged,
                             false => SentinelOutcome::Changed(marks),
                         });
@@ -246,16 +231,18 @@ impl Store {
     /// Takes over the sync token of a push event, so that the next request to that endpoint sees the change.
     /// False if the host is not one of this store's or the token is not newer.
     pub(crate) fn apply_sync_token(&self, endpoint_host: &str, token: &str) -> bool {
-        self.fleet
-            .members()
-            .iter()
-            .filter(|member| {
-                let host = member.client.endpoint().host();
-                host.eq_ignore_ascii_case(endpoint_host)
-            })
-            .fold(false, |taken, member| {
-                member.client.sync_tokens().merge(token) || taken
-            })
+        let members = self.fleet.members();
+        let named = members.iter().filter(|member| {
+            let host = member.client.endpoint().host();
+            host.eq_ignore_ascii_case(endpoint_host)
+        });
+        let taken = named.fold(false, |taken, member| {
+            member.client.sync_tokens().merge(token) || taken
+        });
+        if taken {
+            self.shared.correlation.pushed();
+        }
+        taken
     }
 
     /// What is selected.
@@ -287,7 +274,38 @@ impl Store {
             .map_ok(Arc::new)
             .try_collect()
             .await?;
-        Walk::new(&self.selection, client.endpoint().as_str(), lists, marks)
+        self.put_together(client, lists, marks)
+    }
+
+    fn put_together(
+        &self,
+        client: &EndpointClient,
+        lists: Vec<Arc<List>>,
+        marks: SentinelMarks,
+    ) -> Result<Walk> {
+        let primary = self.fleet.primary();
+        let endpoint = client.endpoint().as_str();
+        let walk = Walk::new(&self.selection, &primary, endpoint, lists, marks)?;
+        let invalid = |warning: &&Warning| warning.kind() == WarningKind::InvalidFlag;
+        match walk.warnings().iter().find(invalid) {
+            Some(warning) if self.strict_flags => {
+                let error = Error::new(ErrorKind::InvalidValue, "a feature flag is not valid");
+                Err(error.with_setting(warning.key().unwrap_or_default(), warning.label()))
+            }
+            _ => Ok(walk),
+        }
+    }
+
+    /// A change, unless it is an older replica's.
+    fn believed(&self, known: &Walk, outcome: Option<Walk>) -> Option<Walk> {
+        let Some(new) = outcome else {
+            self.lag.clear();
+            return None;
+        };
+        self.lag.believes(known, &new).then(|| {
+            self.shared.correlation.loaded(new.usage());
+            new
+        })
     }
 
     async fn recheck(
@@ -302,7 +320,7 @@ impl Store {
             return Ok(None);
         }
         let marks = known.sentinels().clone();
-        Walk::new(&self.selection, client.endpoint().as_str(), lists, marks).map(Some)
+        self.put_together(client, lists, marks).map(Some)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -314,6 +332,21 @@ impl Store {
             )),
         }
     }
+}
+
+/// At least one endpoint, none twice, and each one that the credential may go to.
+fn check_endpoints(options: &StoreOptions) -> Result<()> {
+    if options.endpoints.is_empty() {
+        return Err(Error::option("no endpoint is given"));
+    }
+    for (at, endpoint) in options.endpoints.iter().enumerate() {
+        options.credential.check(endpoint)?;
+        if options.endpoints[..at].contains(endpoint) {
+            let error = Error::option("an endpoint is given twice");
+            return Err(error.with_endpoint(endpoint.as_str()));
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Store {

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::client::EndpointClient;
+use super::flag::{FeatureFlag, feature_flag};
 use super::page::{Budget, Page, read_pages};
 use super::selection::{Query, QueryKind, Selection, Target};
 use super::sentinel::SentinelMarks;
 use super::snapshot::{Contents, read_referenced, read_snapshot, snapshot_name};
+use super::usage::Usage;
 use super::{Observe, Progress};
 use crate::error::{Error, ErrorKind, Result, printable};
-use crate::setting::{ContentKind, Selected, SettingSet, Warning, WarningKind};
+use crate::setting::{
+    ConfigurationSetting, ContentKind, Selected, SettingSet, Warning, WarningKind,
+};
 
 /// Everything that is selected, as one endpoint showed it. Clones share it.
 #[derive(Debug, Clone)]
@@ -20,8 +24,18 @@ struct State {
     endpoint: Box<str>,
     lists: Vec<Arc<List>>,
     sentinels: SentinelMarks,
-    settings: Arc<SettingSet>,
+    content: Arc<Content>,
+}
+
+/// What the lists come to.
+#[derive(Debug)]
+struct Content {
+    settings: SettingSet,
+    flags: Vec<FeatureFlag>,
     warnings: Vec<Warning>,
+    usage: Usage,
+    /// When the newest of the settings was written, in the service's own text.
+    newest: Box<str>,
 }
 
 /// What one query gave.
@@ -35,9 +49,11 @@ pub(super) struct List {
 }
 
 impl Walk {
-    /// Merges the lists, which stand in the order of the queries.
+    /// Merges the lists, which stand in the order of the queries. `primary` is the store's first endpoint, and
+    /// `endpoint` the one that answered.
     pub(super) fn new(
         selection: &Selection,
+        primary: &str,
         endpoint: &str,
         lists: Vec<Arc<List>>,
         sentinels: SentinelMarks,
@@ -50,14 +66,18 @@ impl Walk {
             endpoint: endpoint.into(),
             lists,
             sentinels,
-            settings: Arc::new(SettingSet::merge(merge.settings, merge.flags)),
-            warnings: merge.warnings,
+            content: Arc::new(merge.into_content(primary)),
         })))
     }
 
-    /// What was selected, merged.
+    /// The settings that were selected, merged.
     pub(crate) fn settings(&self) -> &SettingSet {
-        &self.0.settings
+        &self.0.content.settings
+    }
+
+    /// The feature flags that were selected and are valid, in the order in which they were first seen.
+    pub(crate) fn flags(&self) -> &[FeatureFlag] {
+        &self.0.content.flags
     }
 
     /// The endpoint that answered, as an origin.
@@ -67,7 +87,7 @@ impl Walk {
 
     /// What was passed over.
     pub(crate) fn warnings(&self) -> &[Warning] {
-        &self.0.warnings
+        &self.0.content.warnings
     }
 
     /// The state of the sentinels, read before the settings were.
@@ -81,9 +101,17 @@ impl Walk {
             endpoint: self.0.endpoint.clone(),
             lists: self.0.lists.clone(),
             sentinels,
-            settings: Arc::clone(&self.0.settings),
-            warnings: self.0.warnings.clone(),
+            content: Arc::clone(&self.0.content),
         }))
+    }
+
+    /// When the newest of the settings was written.
+    pub(super) fn newest(&self) -> &str {
+        &self.0.content.newest
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.0.content.usage
     }
 
     pub(super) fn lists(&self) -> &[Arc<List>] {
@@ -97,6 +125,8 @@ struct Merge {
     settings: Vec<Selected>,
     flags: Vec<Selected>,
     warnings: Vec<Warning>,
+    usage: Usage,
+    newest: Box<str>,
 }
 
 impl Merge {
@@ -109,6 +139,7 @@ impl Merge {
             self.warnings.push(missing(name));
         }
         for setting in list.pages.iter().flat_map(|page| &page.items) {
+            self.see(setting);
             // A reference inside a snapshot is not followed.
             if snapshot.is_none() && setting.kind() == ContentKind::SnapshotReference {
                 let name = snapshot_name(setting)?;
@@ -133,10 +164,39 @@ impl Merge {
         }
     }
 
+    fn see(&mut self, setting: &ConfigurationSetting) {
+        self.usage.see_setting(setting);
+        let written = setting.last_modified().unwrap_or_default();
+        if *written > *self.newest {
+            self.newest = written.into();
+        }
+    }
+
+    fn into_content(mut self, primary: &str) -> Content {
+        let settings = SettingSet::merge(self.settings, self.flags);
+        let mut flags = Vec::with_capacity(settings.flags().len());
+        for selected in settings.flags() {
+            match feature_flag(selected, primary) {
+                Ok(flag) => {
+                    self.usage.see_flag(&flag.json);
+                    flags.push(flag);
+                }
+                Err(warning) => self.warnings.push(warning),
+            }
+        }
+        Content {
+            settings,
+            flags,
+            warnings: self.warnings,
+            usage: self.usage,
+            newest: self.newest,
+        }
+    }
+
     fn push(
         &mut self,
         query: &Query,
-        setting: Arc<crate::setting::ConfigurationSetting>,
+        setting: Arc<ConfigurationSetting>,
         snapshot: Option<Arc<str>>,
     ) {
         let into = match query.kind {

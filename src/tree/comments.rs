@@ -48,8 +48,8 @@ fn quoted(rest: &str) -> usize {
 fn comment(rest: &str) -> Option<usize> {
     if rest.starts_with("//") {
         Some(rest.find(['\n', '\r']).unwrap_or(rest.len()))
-    } else if rest.starts_with("/*") {
-        Some(rest[2..].find("*/")? + 4)
+    } else if let Some(inside) = rest.strip_prefix("/*") {
+        Some(inside.find("*/")? + 4)
     } else {
         Some(0)
     }

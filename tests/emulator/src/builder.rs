@@ -1,6 +1,6 @@
 //! Furnishing an emulator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use time::OffsetDateTime;
@@ -33,6 +33,7 @@ pub struct EmulatorBuilder {
     vaults: Vec<String>,
     services: Vec<(String, HostKind, Arc<dyn Service>)>,
     http1_only: bool,
+    ports: HashMap<String, u16>,
     start: Option<OffsetDateTime>,
 }
 
@@ -79,6 +80,13 @@ impl EmulatorBuilder {
         self
     }
 
+    /// The service with this host name listens on this port of loopback, instead of a free one.
+    #[must_use]
+    pub fn port(mut self, host: &str, port: u16) -> Self {
+        self.ports.insert(host.to_ascii_lowercase(), port);
+        self
+    }
+
     /// The wall clock starts at this moment instead of now.
     #[must_use]
     pub fn clock_start(mut self, start: OffsetDateTime) -> Self {
@@ -90,10 +98,12 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     /// No port could be opened or no certificate made.
-    pub async fn start(self) -> Result<Emulator, EmulatorError> {
+    pub async fn start(mut self) -> Result<Emulator, EmulatorError> {
         let http1_only = self.http1_only;
+        let ports = std::mem::take(&mut self.ports);
         let furnished = self.furnish();
-        let sockets = Sockets::open(furnished.inner.world.clone(), http1_only).await?;
+        let world = furnished.inner.world.clone();
+        let sockets = Sockets::open(world, http1_only, &ports).await?;
         Ok(furnished.reached_by(sockets, None))
     }
 
@@ -103,8 +113,9 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_blocking(self) -> Result<Emulator, EmulatorError> {
+    pub fn start_blocking(mut self) -> Result<Emulator, EmulatorError> {
         let http1_only = self.http1_only;
+        let ports = std::mem::take(&mut self.ports);
         let furnished = self.furnish();
         let world = furnished.inner.world.clone();
         let opened = std::thread::spawn(move || {
@@ -114,7 +125,7 @@ impl EmulatorBuilder {
                 .enable_all()
                 .build()
                 .map_err(|e| EmulatorError::because("no runtime could be started", e))?;
-            let sockets = runtime.block_on(Sockets::open(world, http1_only))?;
+            let sockets = runtime.block_on(Sockets::open(world, http1_only, &ports))?;
             Ok::<_, EmulatorError>((runtime, sockets))
         });
         let opened = opened.join();

@@ -20,6 +20,7 @@ use crate::fault::Faults;
 use crate::front::{CertificateKind, MemoryTransport, Sockets};
 use crate::identity::IdentityHandle;
 use crate::log::RequestLog;
+use crate::proxy::Proxy;
 use crate::route::HostKind;
 use crate::store::StoreHandle;
 use crate::token::TokenIssuer;
@@ -93,6 +94,11 @@ impl Emulator {
         vault
             .unwrap_or_else(|| panic!("the emulator has no vault '{name}'"))
             .clone()
+    }
+
+    /// All vaults, ordered by name.
+    pub fn vaults(&self) -> Vec<VaultHandle> {
+        self.0.vaults.values().cloned().collect()
     }
 
     /// The token authority and the managed identity endpoints.
@@ -172,6 +178,22 @@ impl Emulator {
         self.0.sockets.as_ref()?.address(host)
     }
 
+    /// A byte proxy in front of a service. Clients made from now on reach the service through it, by its real name.
+    ///
+    /// # Errors
+    /// No service of that name, or no port could be opened.
+    ///
+    /// # Panics
+    /// If the emulator has no sockets ([`EmulatorBuilder::in_memory`]).
+    pub async fn proxy(&self, host: &str) -> Result<Proxy, EmulatorError> {
+        let sockets = self.sockets();
+        let address = sockets.address(host);
+        let address = address.ok_or_else(|| Sockets::unknown(host))?;
+        let proxy = Proxy::to(address).await?;
+        sockets.detour(host, proxy.address());
+        Ok(proxy)
+    }
+
     /// From the next connection on, the service shows this certificate.
     ///
     /// # Errors
@@ -209,7 +231,7 @@ impl Emulator {
         let sockets = self.sockets();
         ClientSettings {
             ca_pem: sockets.ca_pem(),
-            addresses: sockets.addresses(),
+            addresses: sockets.resolved(),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Sockets {
     authority: Authority,
     protocols: &'static [&'static [u8]],
     ports: Mutex<HashMap<String, Port>>,
+    /// Where new clients are sent instead of a service's own port.
+    detours: Mutex<HashMap<String, SocketAddr>>,
 }
 
 struct Port {
@@ -32,26 +34,32 @@ struct Port {
 }
 
 impl Sockets {
-    /// Opens a port for every service that the world holds now.
-    pub(crate) async fn open(world: Arc<World>, http1_only: bool) -> Result<Self, EmulatorError> {
+    /// Opens a port for every service that the world holds now: the one in `chosen`, or a free one.
+    pub(crate) async fn open(
+        world: Arc<World>,
+        http1_only: bool,
+        chosen: &HashMap<String, u16>,
+    ) -> Result<Self, EmulatorError> {
         let sockets = Self {
             authority: Authority::new()?,
             protocols: if http1_only { HTTP1 } else { HTTP2_AND_1 },
             ports: Mutex::default(),
+            detours: Mutex::default(),
             world,
         };
         for site in sockets.world.sites() {
-            sockets.listen(site).await?;
+            let port = chosen.get(&site.host).copied().unwrap_or_default();
+            sockets.listen(site, port).await?;
         }
         Ok(sockets)
     }
 
-    async fn listen(&self, site: Arc<Site>) -> Result<(), EmulatorError> {
+    async fn listen(&self, site: Arc<Site>, port: u16) -> Result<(), EmulatorError> {
         let tls = self
             .authority
             .server(&site.host, CertificateKind::Good, self.protocols)?;
         let tls = Arc::new(Mutex::new(tls));
-        let listener = bind(0).await?;
+        let listener = bind(port).await?;
         let address = listener.local_addr().map_err(unbound)?;
         let host = site.host.clone();
         let task = accept_on(listener, self.world.clone(), site, tls.clone());
@@ -62,6 +70,22 @@ impl Sockets {
 
     pub(crate) fn address(&self, host: &str) -> Option<SocketAddr> {
         self.ports().get(host).map(|port| port.address)
+    }
+
+    /// Sends new clients to `address` when they mean `host`.
+    pub(crate) fn detour(&self, host: &str, address: SocketAddr) {
+        let mut detours = self.detours.lock().unwrap_or_else(PoisonError::into_inner);
+        detours.insert(host.to_owned(), address);
+    }
+
+    /// Where clients find each service by its real name.
+    pub(crate) fn resolved(&self) -> Vec<(String, SocketAddr)> {
+        let mut addresses = self.addresses();
+        let detours = self.detours.lock().unwrap_or_else(PoisonError::into_inner);
+        for (host, address) in &mut addresses {
+            *address = detours.get(host).copied().unwrap_or(*address);
+        }
+        addresses
     }
 
     pub(crate) fn addresses(&self) -> Vec<(String, SocketAddr)> {
@@ -80,7 +104,7 @@ impl Sockets {
     pub(crate) fn show(&self, host: &str, kind: CertificateKind) -> Result<(), EmulatorError> {
         let config = self.authority.server(host, kind, self.protocols)?;
         let ports = self.ports();
-        let port = ports.get(host).ok_or_else(|| unknown(host))?;
+        let port = ports.get(host).ok_or_else(|| Self::unknown(host))?;
         *port.tls.lock().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
@@ -89,7 +113,7 @@ impl Sockets {
     pub(crate) async fn close(&self, host: &str) -> Result<(), EmulatorError> {
         let task = {
             let mut ports = self.ports();
-            let port = ports.get_mut(host).ok_or_else(|| unknown(host))?;
+            let port = ports.get_mut(host).ok_or_else(|| Self::unknown(host))?;
             port.task.take()
         };
         if let Some(task) = task {
@@ -104,19 +128,23 @@ impl Sockets {
     pub(crate) async fn reopen(&self, host: &str) -> Result<(), EmulatorError> {
         let (address, tls) = {
             let ports = self.ports();
-            let port = ports.get(host).ok_or_else(|| unknown(host))?;
+            let port = ports.get(host).ok_or_else(|| Self::unknown(host))?;
             if port.task.is_some() {
                 return Ok(());
             }
             (port.address, port.tls.clone())
         };
-        let site = self.world.site(host).ok_or_else(|| unknown(host))?;
+        let site = self.world.site(host).ok_or_else(|| Self::unknown(host))?;
         let listener = bind(address.port()).await?;
         let task = accept_on(listener, self.world.clone(), site, tls);
         if let Some(port) = self.ports().get_mut(host) {
             port.task = Some(task);
         }
         Ok(())
+    }
+
+    pub(crate) fn unknown(host: &str) -> EmulatorError {
+        EmulatorError::new(format!("no service of the emulator is called '{host}'"))
     }
 
     fn ports(&self) -> MutexGuard<'_, HashMap<String, Port>> {
@@ -134,17 +162,21 @@ impl Drop for Sockets {
     }
 }
 
-fn unknown(host: &str) -> EmulatorError {
-    EmulatorError::new(format!("no service of the emulator is called '{host}'"))
-}
-
 fn unbound(error: std::io::Error) -> EmulatorError {
     EmulatorError::because("no port on loopback could be opened", error)
 }
 
 async fn bind(port: u16) -> Result<TcpListener, EmulatorError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address).await.map_err(unbound)
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match port {
+            0 => unbound(error),
+            _ => EmulatorError::because(
+                format!("port {port} of loopback could not be opened"),
+                error,
+            ),
+        })
 }
 
 /// The one place that spawns a listener. Its connections live in its own set, so that they end with it.
