@@ -24,7 +24,26 @@ fn nested(flat: &Map<String, Value>) -> Value {
         });
         table.insert(last.to_owned(), value.clone());
     }
-    Value::Object(root)
+    listed(Value::Object(root))
+}
+
+/// Tables of which the names count from 0 are lists, as in the JavaScript provider's own configuration object.
+fn listed(value: Value) -> Value {
+    let Value::Object(table) = value else {
+        return value;
+    };
+    let counts =
+        !table.is_empty() && (0..table.len()).all(|index| table.contains_key(&index.to_string()));
+    if counts {
+        let items = (0..table.len()).map(|index| table[&index.to_string()].clone());
+        return Value::Array(items.map(listed).collect());
+    }
+    Value::Object(
+        table
+            .into_iter()
+            .map(|(name, value)| (name, listed(value)))
+            .collect(),
+    )
 }
 
 fn compare(path: &str, theirs: &Value, ours: &Value, different: &mut Vec<String>) {
@@ -55,7 +74,7 @@ fn compare(path: &str, theirs: &Value, ours: &Value, different: &mut Vec<String>
 
 #[test]
 fn the_comparison_sees_every_kind_of_difference() {
-    let theirs = serde_json::json!({"a:b": 1, "a:c": [1.0, "x"], "d": null});
+    let theirs = serde_json::json!({"a:b": 1, "a:c:0": 1.0, "a:c:1": "x", "d": null});
     let theirs = theirs.as_object().expect("an object");
     let same = serde_json::json!({"a": {"b": 1.0, "c": [1, "x"]}, "d": null});
     assert_eq!(differences(theirs, &same), Vec::<String>::new());

@@ -11,9 +11,33 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub struct World {
-    places: Value,
+    said: Said,
     dataset: PathBuf,
     read: PathBuf,
+}
+
+/// What the emulator says of itself (`--json`).
+#[derive(Deserialize)]
+struct Said {
+    authority: String,
+    tenant_id: String,
+    client_id: String,
+    client_secret: String,
+    ca_file: PathBuf,
+    stores: Vec<StorePlace>,
+    vaults: Vec<VaultPlace>,
+}
+
+#[derive(Deserialize)]
+struct StorePlace {
+    name: String,
+    connection_string: String,
+}
+
+#[derive(Deserialize)]
+struct VaultPlace {
+    name: String,
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -26,9 +50,9 @@ impl World {
     /// From `INTEROP_WORLD` (where the emulator is), `INTEROP_DATASET`, and `INTEROP_READ` (the folder with what the
     /// providers read); `None` if the first is not set.
     pub fn from_environment() -> Option<Self> {
-        let places = text(&PathBuf::from(std::env::var_os("INTEROP_WORLD")?));
+        let said = text(&PathBuf::from(std::env::var_os("INTEROP_WORLD")?));
         Some(Self {
-            places: serde_json::from_str(&places).expect("INTEROP_WORLD names a JSON file"),
+            said: serde_json::from_str(&said).expect("INTEROP_WORLD names what --json printed"),
             dataset: variable("INTEROP_DATASET"),
             read: variable("INTEROP_READ"),
         })
@@ -44,46 +68,40 @@ impl World {
     }
 
     pub fn connection_string(&self, store: &str) -> &str {
-        self.place(&["stores", store, "connection_string"])
+        let mut stores = self.said.stores.iter();
+        let found = stores.find(|place| place.name == store);
+        &found.expect("the store is emulated").connection_string
     }
 
     pub fn vault(&self, name: &str) -> &str {
-        self.place(&["vaults", name])
+        let mut vaults = self.said.vaults.iter();
+        let found = vaults.find(|place| place.name == name);
+        &found.expect("the vault is emulated").url
     }
 
     pub fn ca(&self) -> reqwest::Certificate {
-        let pem = text(&PathBuf::from(self.place(&["ca_file"])));
+        let pem = text(&self.said.ca_file);
         reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate")
     }
 
     pub fn credential(&self) -> Arc<dyn TokenCredential> {
         let mut cloud = CustomConfiguration::default();
-        cloud.authority_host = self.place(&["identity", "authority"]).to_owned();
+        cloud.authority_host = self.said.authority.clone();
         let client = reqwest::Client::builder()
             .tls_certs_only([self.ca()])
-            .build()
-            .expect("a client");
+            .build();
         let client_options = ClientOptions {
             cloud: Some(Arc::new(cloud.into())),
-            transport: Some(Transport::new(Arc::new(client))),
+            transport: Some(Transport::new(Arc::new(client.expect("a client")))),
             ..ClientOptions::default()
         };
         ClientSecretCredential::new(
-            self.place(&["identity", "tenant_id"]),
-            self.place(&["identity", "client_id"]).to_owned(),
-            Secret::new(self.place(&["identity", "client_secret"]).to_owned()),
+            &self.said.tenant_id,
+            self.said.client_id.clone(),
+            Secret::new(self.said.client_secret.clone()),
             Some(ClientSecretCredentialOptions { client_options }),
         )
         .expect("a credential")
-    }
-
-    fn place(&self, path: &[&str]) -> &str {
-        let found = path
-            .iter()
-            .try_fold(&self.places, |value, name| value.get(name));
-        found
-            .and_then(Value::as_str)
-            .unwrap_or_else(|| panic!("INTEROP_WORLD lacks {path:?}"))
     }
 }
 
