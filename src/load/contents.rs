@@ -6,7 +6,7 @@ use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::reference::{Reference, ReferenceId, Resolved, SecretPolicy};
 use crate::setting::{Selected, Warning, WarningKind};
 use crate::tree::{
-    Content, Entry, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
+    Content, Entry, Flag, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
 };
 
 use super::{Candidate, Phase, Pipeline};
@@ -99,13 +99,22 @@ fn unread(id: &ReferenceId, selected: &Selected) -> SecretError {
 
 impl Contents<'_> {
     pub(super) fn into_tree(self, store: &str, shape: &Shape) -> Result<(Tree, Vec<Warning>)> {
-        let settings = self.candidate.walk().settings();
+        let walk = self.candidate.walk();
+        let settings = walk.settings();
+        let flags: Vec<Flag<'_>> = walk
+            .flags()
+            .iter()
+            .map(|flag| Flag {
+                selected: &flag.selected,
+                json: &flag.json,
+            })
+            .collect();
         let entries = self.items.iter().map(|(selected, used)| Entry {
             selected,
             losers: settings.losers_of(selected.setting.key()),
             content: used.as_ref().map_or(Content::Own, content),
         });
-        let (tree, warnings) = crate::tree::assemble(store, entries, &[], shape)?;
+        let (tree, warnings) = crate::tree::assemble(store, entries, &flags, shape)?;
         Ok((tree, warnings.into_iter().map(warning).collect()))
     }
 }

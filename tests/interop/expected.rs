@@ -3,9 +3,14 @@
 use serde_json::{Map, Value};
 
 /// The paths at which the tree made of `theirs` differs from `ours`, with both values.
-pub fn differences(theirs: &Map<String, Value>, ours: &Value) -> Vec<String> {
+pub fn differences(theirs: &Map<String, Value>, ours: &Map<String, Value>) -> Vec<String> {
     let mut different = Vec::new();
-    compare("", &nested(theirs), ours, &mut different);
+    compare(
+        "",
+        &nested(theirs),
+        &Value::Object(ours.clone()),
+        &mut different,
+    );
     different
 }
 
@@ -25,6 +30,23 @@ fn nested(flat: &Map<String, Value>) -> Value {
         table.insert(last.to_owned(), value.clone());
     }
     listed(Value::Object(root))
+}
+
+/// Takes away what the Python provider adds to every feature flag: fields that are null, and the ETag of a flag that
+/// has telemetry off (provider-spec 6.3).
+pub fn take_additions(tree: &mut Map<String, Value>) {
+    let flags = tree.get_mut("feature_management");
+    let flags = flags.and_then(|management| management.get_mut("feature_flags"));
+    for flag in flags
+        .and_then(Value::as_array_mut)
+        .expect("a list of flags")
+    {
+        let flag = flag.as_object_mut().expect("a flag");
+        flag.retain(|name, value| match name.as_str() {
+            "telemetry" => value.get("enabled") == Some(&Value::Bool(true)),
+            _ => !value.is_null(),
+        });
+    }
 }
 
 /// Tables of which the names count from 0 are lists, as in the JavaScript provider's own configuration object.
@@ -75,9 +97,12 @@ fn compare(path: &str, theirs: &Value, ours: &Value, different: &mut Vec<String>
 #[test]
 fn the_comparison_sees_every_kind_of_difference() {
     let theirs = serde_json::json!({"a:b": 1, "a:c:0": 1.0, "a:c:1": "x", "d": null});
-    let theirs = theirs.as_object().expect("an object");
+    let object = |value: &Value| value.as_object().expect("an object").clone();
     let same = serde_json::json!({"a": {"b": 1.0, "c": [1, "x"]}, "d": null});
-    assert_eq!(differences(theirs, &same), Vec::<String>::new());
+    assert_eq!(
+        differences(&object(&theirs), &object(&same)),
+        Vec::<String>::new()
+    );
     for other in [
         serde_json::json!({"a": {"b": 2, "c": [1, "x"]}, "d": null}),
         serde_json::json!({"a": {"b": "1", "c": [1, "x"]}, "d": null}),
@@ -87,6 +112,10 @@ fn the_comparison_sees_every_kind_of_difference() {
         serde_json::json!({"a": {"b": 1, "c": [1, "x"]}, "d": null, "e": 1}),
         serde_json::json!({"a": {"b": 1, "c": [1, "x"]}, "d": {}}),
     ] {
-        assert_eq!(differences(theirs, &other).len(), 1, "{other}");
+        assert_eq!(
+            differences(&object(&theirs), &object(&other)).len(),
+            1,
+            "{other}"
+        );
     }
 }

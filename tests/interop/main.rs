@@ -4,13 +4,11 @@
 mod expected;
 mod world;
 
-use std::collections::BTreeMap;
-
 use config::Config;
 use config_azure::{AppConfiguration, KeyCase, KeyVaultOptions, SettingSelector, VaultOptions};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use expected::differences;
+use expected::{differences, take_additions};
 use world::World;
 
 /// The stores, and the vault that each one's references point to.
@@ -26,7 +24,11 @@ async fn values_equal_those_of_the_official_providers() {
     for (store, vault) in STORES {
         let ours = read(&world, store, vault).await;
         for provider in PROVIDERS {
-            let theirs = world.read_by(provider, store);
+            let (mut theirs, mut ours) = (world.read_by(provider, store), ours.clone());
+            if provider == "python" {
+                take_additions(&mut theirs);
+                take_additions(&mut ours);
+            }
             let different = differences(&theirs, &ours);
             assert!(
                 different.is_empty(),
@@ -42,7 +44,7 @@ async fn values_equal_those_of_the_official_providers() {
 }
 
 /// The whole store as one JSON document, by way of `Config::builder()`.
-async fn read(world: &World, store: &str, vault: &str) -> Value {
+async fn read(world: &World, store: &str, vault: &str) -> Map<String, Value> {
     let dataset = world.dataset();
     let ca = world.ca();
     let vault = VaultOptions::new(world.vault(vault)).credential(world.credential());
@@ -62,7 +64,5 @@ async fn read(world: &World, store: &str, vault: &str) -> Value {
         .add_source(azure)
         .build()
         .expect("one source");
-    let tree: BTreeMap<String, Value> =
-        config_azure::from_config(&config).expect("every value has a JSON form");
-    Value::Object(tree.into_iter().collect())
+    config_azure::from_config(&config).expect("every value has a JSON form")
 }

@@ -52,11 +52,15 @@ export async function fill() {
     for (const flag of dataset.flags) {
       await client.setConfigurationSetting(flagOf(flag));
     }
+    for (const flag of dataset.raw_flags) {
+      const [key, value] = [featureFlagPrefix + flag.id, JSON.stringify(flag)];
+      await client.setConfigurationSetting({ key, value, contentType: featureFlagContentType });
+    }
     for (const { key, value } of dataset.outside) {
       await client.setConfigurationSetting({ key, value });
     }
     const listed = await collect(client.listConfigurationSettings());
-    const written = [dataset.settings, dataset.flags, dataset.outside].flat().length + dataset.bulk;
+    const written = [dataset.settings, dataset.flags, dataset.raw_flags, dataset.outside].flat().length + dataset.bulk;
     assert.equal(listed.length, written);
   });
 }

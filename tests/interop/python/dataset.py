@@ -11,6 +11,8 @@ from world import WORLD, secrets, store
 
 DATASET = json.loads(pathlib.Path(os.environ["INTEROP_DATASET"]).read_text(encoding="utf-8"))
 VAULT = "kv-python-data"
+FLAG_PREFIX = ".appconfig.featureflag/"
+FLAG_CONTENT_TYPE = "application/vnd.microsoft.appconfig.ff+json;charset=utf-8"
 
 
 def _write_secrets():
@@ -51,8 +53,14 @@ def fill():
                     filters=flag.get("filters", []),
                 )
             )
+        for flag in DATASET["raw_flags"]:
+            client.set_configuration_setting(
+                ConfigurationSetting(
+                    key=FLAG_PREFIX + flag["id"], value=json.dumps(flag), content_type=FLAG_CONTENT_TYPE
+                )
+            )
         for entry in DATASET["outside"]:
             client.set_configuration_setting(ConfigurationSetting(**entry))
         listed = list(client.list_configuration_settings())
-        written = sum(len(DATASET[part]) for part in ("settings", "flags", "outside")) + DATASET["bulk"]
+        written = sum(len(DATASET[part]) for part in ("settings", "flags", "raw_flags", "outside")) + DATASET["bulk"]
         equal(len(listed), written)
