@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::reference::{Reference, ReferenceId, Resolved, SecretPolicy};
 use crate::setting::{Selected, Warning, WarningKind};
+use crate::store::FeatureFlag;
 use crate::tree::{
     Content, Entry, Flag, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
 };
@@ -99,21 +100,13 @@ fn unread(id: &ReferenceId, selected: &Selected) -> SecretError {
 
 impl Contents<'_> {
     pub(super) fn into_tree(self, store: &str, shape: &Shape) -> Result<(Tree, Vec<Warning>)> {
-        let walk = self.candidate.walk();
-        let settings = walk.settings();
-        let flags: Vec<Flag<'_>> = walk
-            .flags()
-            .iter()
-            .map(|flag| Flag {
-                selected: &flag.selected,
-                json: &flag.json,
-            })
-            .collect();
+        let settings = self.candidate.walk().settings();
         let entries = self.items.iter().map(|(selected, used)| Entry {
             selected,
             losers: settings.losers_of(selected.setting.key()),
             content: used.as_ref().map_or(Content::Own, content),
         });
+        let flags: Vec<Flag<'_>> = self.candidate.walk().flags().iter().map(flag).collect();
         let (tree, warnings) = crate::tree::assemble(store, entries, &flags, shape)?;
         Ok((tree, warnings.into_iter().map(warning).collect()))
     }
@@ -138,6 +131,13 @@ fn content<'a>(used: &'a Use<'_>) -> Content<'a> {
             jwk: &key.jwk,
             origin,
         },
+    }
+}
+
+fn flag(flag: &FeatureFlag) -> Flag<'_> {
+    Flag {
+        selected: &flag.selected,
+        json: &flag.json,
     }
 }
 
