@@ -71,8 +71,8 @@ pub(crate) enum Event {
         candidate: CandidateNo,
         outcome: Result<Publication, Error>,
     },
-    /// A caller wants everything checked now.
-    RefreshNow(Caller),
+    /// Callers want everything checked now.
+    RefreshNow(Vec<Caller>),
     /// An event says that the store changed: check at a random moment within this time.
     StoreDirty {
         within: Duration,
@@ -202,7 +202,7 @@ impl State {
             Event::Assembled { candidate, outcome } => {
                 self.assembled(candidate, outcome, now, &mut actions);
             }
-            Event::RefreshNow(caller) => self.waiting.push(caller),
+            Event::RefreshNow(callers) => self.waiting.extend(callers),
             Event::StoreDirty { within } => {
                 let delay = within.mul_f64(self.rng.f64());
                 self.store.dirty(later(now, delay));
@@ -256,6 +256,9 @@ impl State {
             actions.push(Action::Assemble(no));
         }
         self.end_round(now, actions);
+        if self.round.is_none() && !self.waiting.is_empty() {
+            self.proceed(now, actions);
+        }
     }
 
     fn checked(&mut self, outcome: CheckOutcome, now: Instant, actions: &mut Vec<Action>) {
@@ -388,7 +391,8 @@ impl State {
             round.reads.retain(|id| !self.reads.is_parked(id, now));
             round.skip(SkipReason::Throttled);
         }
-        let settling = self.candidates.is_settling() && round.error.is_none();
+        let cannot_settle = round.error.is_some() || self.store.is_closed(now);
+        let settling = self.candidates.is_settling() && !cannot_settle;
         let gathering = self.candidates.wake(&self.reads).is_some();
         let busy = round.checks || !round.reads.is_empty() || self.assembling;
         if busy || settling || gathering {

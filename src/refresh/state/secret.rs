@@ -66,8 +66,8 @@ pub(crate) enum Effect {
 
 /// When an unversioned secret is about to expire, it is read this long before, give or take a third.
 const LEAD: Duration = Duration::from_secs(30);
-/// Not drawn forward for less than this.
-const WORTHWHILE: Duration = Duration::from_secs(1);
+/// A date closer than this draws nothing forward, so that no vault can cause a tight loop.
+const WORTHWHILE: Duration = Duration::from_secs(10);
 
 /// The schedule of one secret.
 #[derive(Debug)]

@@ -63,7 +63,6 @@ pub(super) struct World {
     pub(super) policy: Policy,
     pub(super) observer: Observer,
     pub(super) published: Option<(u64, Snapshot)>,
-    rng: fastrand::Rng,
     answers: BTreeMap<(Instant, u64), Answer>,
     contents: BTreeMap<CandidateNo, Content>,
     held: BTreeMap<SecretId, u32>,
@@ -122,7 +121,6 @@ impl World {
             policy: Policy::KeepLast,
             observer: Observer::default(),
             published: None,
-            rng: fastrand::Rng::with_seed(seed ^ 0x5eed),
             answers: BTreeMap::new(),
             contents: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -142,6 +140,16 @@ impl World {
         let now = self.now;
         let vault = self.vaults.get_mut(id.vault_host()).expect("a vault");
         vault.rotate(now, id.name());
+    }
+
+    /// A secret that no setting refers to yet.
+    pub(super) fn rotate_new(&mut self, id: &SecretId) {
+        let new = || Vault::new(Duration::from_millis(10));
+        let vault = self
+            .vaults
+            .entry(id.vault_host().to_owned())
+            .or_insert_with(new);
+        vault.rotate(self.now, id.name());
     }
 
     pub(super) fn write(&mut self, key: u16, setting: Setting) {
@@ -207,8 +215,10 @@ impl World {
 
     /// Hands an event to the machine and does what it says.
     pub(super) fn send(&mut self, event: Event) {
-        if let Event::RefreshNow(caller) = &event {
-            self.observer.called(*caller, self.now);
+        if let Event::RefreshNow(callers) = &event {
+            for caller in callers {
+                self.observer.called(*caller, self.now);
+            }
         }
         if let Event::Abandoned = &event {
             self.answers.clear();
@@ -235,7 +245,7 @@ impl World {
     }
 
     pub(super) fn refresh(&mut self, caller: Caller) {
-        self.send(Event::RefreshNow(caller));
+        self.send(Event::RefreshNow(vec![caller]));
     }
 
     pub(super) fn reply(&self, caller: Caller) -> Option<&RoundOutcome> {
@@ -480,14 +490,6 @@ impl World {
                 .held_within(at, at, |then| part(then) == part(content));
             assert!(held, "I6: the store did not hold this at {at:?}");
         }
-    }
-
-    pub(super) fn chance(&mut self, of: u32) -> bool {
-        self.rng.u32(..of) == 0
-    }
-
-    pub(super) fn rng(&mut self) -> &mut fastrand::Rng {
-        &mut self.rng
     }
 }
 
