@@ -83,6 +83,8 @@ struct Context {
     endpoint: Option<String>,
     key: Option<String>,
     label: Option<String>,
+    /// The message itself says the key and the label.
+    named: bool,
     path: Option<String>,
     status: Option<u16>,
     code: Option<String>,
@@ -127,6 +129,13 @@ impl Error {
         self
     }
 
+    /// The same error with more to say. `note` must hold names only, never a value.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        let message = format!("{}; {note}", self.0.message);
+        self.inner().message = message.into();
+        self
+    }
+
     pub(crate) fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.inner().context.endpoint = Some(endpoint.into());
         self
@@ -136,6 +145,12 @@ impl Error {
         self.inner().context.key = Some(printable(key));
         self.inner().context.label = label.map(printable);
         self
+    }
+
+    /// The setting at fault, where the message names it already.
+    pub(crate) fn with_named_setting(mut self, key: &str, label: Option<&str>) -> Self {
+        self.inner().context.named = true;
+        self.with_setting(key, label)
     }
 
     pub(crate) fn with_path(mut self, path: impl Into<String>) -> Self {
@@ -276,8 +291,8 @@ impl fmt::Display for Error {
         }
         f.write_str(&self.0.message)?;
         let mut names = Names::new(f);
-        names.add("key", context.key.as_deref())?;
-        if context.key.is_some() {
+        if context.key.is_some() && !context.named {
+            names.add("key", context.key.as_deref())?;
             names.add("label", context.label.as_deref())?;
         }
         names.add("endpoint", context.endpoint.as_deref())?;

@@ -28,14 +28,52 @@
 
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
+mod app;
+mod blocking;
+mod builder;
+pub mod credential;
+mod de;
+mod environment;
 mod error;
+pub mod humantime;
+mod live;
+mod load;
+mod loaded;
+mod publication;
+mod reference;
 mod refresh;
 mod secret;
 mod setting;
+mod source;
+mod startup;
+mod store;
+mod task;
+#[cfg(test)]
+mod testing;
 mod time;
+mod transport;
+mod tree;
 
+pub use app::AppConfiguration;
+pub use builder::AppConfigurationBuilder;
+pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use live::{
+    Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
+    Reader, Refusal,
+};
+pub use loaded::Loaded;
+pub use publication::Changes;
+pub use reference::{
+    CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
+    ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
+    VaultOptions,
+};
+pub use refresh::{RefreshOptions, RefreshOutcome, Status};
 pub use secrecy;
 pub use secret::Secret;
-pub use setting::{ConfigurationSetting, ETag, Label};
+pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
+pub use startup::StartupOptions;
+pub use store::{EndpointStatus, SettingSelector};
 pub use time::WallClock;
+pub use tree::{Cause, Change, ChangeSet, Conflict, Contender, Explanation, KeyCase, KeyPath};

@@ -35,9 +35,12 @@ pub enum SecretErrorKind {
     Undecryptable,
 }
 
-/// Why the reference in one setting could not be resolved: names and codes, never a value.
+/// Why the reference in one setting could not be resolved: names and codes, never a value. It is one word wide.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretError(Box<Inner>);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretError {
+struct Inner {
     kind: SecretErrorKind,
     key: String,
     label: Option<String>,
@@ -53,7 +56,7 @@ pub struct SecretError {
 
 impl SecretError {
     pub(crate) fn new(kind: SecretErrorKind) -> Self {
-        Self {
+        Self(Box::new(Inner {
             kind,
             key: String::new(),
             label: None,
@@ -65,121 +68,121 @@ impl SecretError {
             hint: None,
             retry_after: None,
             read_before: false,
-        }
+        }))
     }
 
     /// The setting that holds the reference.
     pub(crate) fn with_setting(mut self, key: &str, label: Option<&str>) -> Self {
-        self.key = printable(key);
-        self.label = label.map(printable);
+        self.0.key = printable(key);
+        self.0.label = label.map(printable);
         self
     }
 
     /// The secret that is referred to: the vault's host, the object's name, its version.
     pub(crate) fn with_secret(mut self, vault: &str, name: &str, version: Option<&str>) -> Self {
-        self.vault = Some(printable(vault));
-        self.secret = Some(printable(name));
-        self.version = version.map(printable);
+        self.0.vault = Some(printable(vault));
+        self.0.secret = Some(printable(name));
+        self.0.version = version.map(printable);
         self
     }
 
     /// Only the host, for a reference that goes no further.
     pub(crate) fn with_vault(mut self, vault: &str) -> Self {
-        self.vault = Some(printable(vault));
+        self.0.vault = Some(printable(vault));
         self
     }
 
     pub(crate) fn with_status(mut self, status: u16) -> Self {
-        self.status = Some(status);
+        self.0.status = Some(status);
         self
     }
 
     pub(crate) fn with_code(mut self, code: &str) -> Self {
-        self.code = Some(word(code));
+        self.0.code = Some(word(code));
         self
     }
 
     /// What the reader can do about it, or what exactly is wrong: fixed text, so that no value can get in.
     pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+        self.0.hint = Some(hint);
         self
     }
 
     pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = Some(delay);
+        self.0.retry_after = Some(delay);
         self
     }
 
     pub(crate) fn with_read_before(mut self, read_before: bool) -> Self {
-        self.read_before = read_before;
+        self.0.read_before = read_before;
         self
     }
 
     /// Why it failed.
     #[must_use]
     pub fn kind(&self) -> SecretErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The key of the setting that holds the reference.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.key
+        &self.0.key
     }
 
     /// The label of that setting; `None` for the null label.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
+        self.0.label.as_deref()
     }
 
     /// The vault's host, as far as the reference could be read.
     #[must_use]
     pub fn vault(&self) -> Option<&str> {
-        self.vault.as_deref()
+        self.0.vault.as_deref()
     }
 
     /// The name of the secret (or key).
     #[must_use]
     pub fn secret(&self) -> Option<&str> {
-        self.secret.as_deref()
+        self.0.secret.as_deref()
     }
 
     /// The version, if the reference names one.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.0.version.as_deref()
     }
 
     /// The HTTP status of the vault's answer, where there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.status
+        self.0.status
     }
 
     /// The vault's innermost error code, such as `SecretDisabled` or `ForbiddenByRbac`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+        self.0.code.as_deref()
     }
 
     /// How long the vault asked to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 
     /// True if this identifier was read before, so that [`KeepLast`](crate::SecretPolicy::KeepLast) has a value to keep.
     #[must_use]
     pub fn was_read_before(&self) -> bool {
-        self.read_before
+        self.0.read_before
     }
 
     /// True if the same read may succeed later without anybody changing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
-            self.kind,
+            self.0.kind,
             SecretErrorKind::Throttled | SecretErrorKind::Unreachable | SecretErrorKind::Credential
         )
     }
@@ -187,29 +190,35 @@ impl SecretError {
 
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.key)?;
-        if let Some(label) = &self.label {
+        write!(f, "{}", self.0.key)?;
+        if let Some(label) = &self.0.label {
             write!(f, " (label {label})")?;
         }
-        write!(f, ": {}", self.kind.text())?;
-        match (&self.vault, &self.secret) {
+        write!(f, ": {}", self.0.kind.text())?;
+        match (&self.0.vault, &self.0.secret) {
             (Some(vault), Some(secret)) => write!(f, ": {vault}/{secret}")?,
             (Some(vault), None) => write!(f, ": {vault}")?,
             (None, _) => {}
         }
-        if let Some(version) = &self.version {
+        if let Some(version) = &self.0.version {
             write!(f, "/{version}")?;
         }
-        match (self.status, &self.code) {
+        match (self.0.status, &self.0.code) {
             (Some(status), Some(code)) => write!(f, " ({status} {code})")?,
             (Some(status), None) => write!(f, " ({status})")?,
             (None, Some(code)) => write!(f, " ({code})")?,
             (None, None) => {}
         }
-        match self.hint {
+        match self.0.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -31,3 +31,7 @@ pub enum SkipReason {
 
 #[cfg(test)]
 mod tests;
+
+mod stub;
+pub(crate) use stub::Engine;
+pub use stub::{RefreshOptions, RefreshOutcome, Status};

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 mod content_type;
+mod set;
+mod warning;
 
 pub(crate) use content_type::ContentKind;
+pub(crate) use set::{Selected, SettingSet};
+pub use warning::{Warning, WarningKind};
 
 /// One key-value of the store, as the service sent it.
 ///
@@ -138,6 +142,11 @@ impl Label {
     #[must_use]
     pub fn none() -> Self {
         Self(None)
+    }
+
+    /// From the store's own JSON, without a copy.
+    pub(crate) fn from_store(text: Option<Box<str>>) -> Self {
+        Self(text.filter(|text| !text.is_empty()))
     }
 
     /// The text, `None` for the null label.

@@ -1,0 +1,5 @@
+step "tests: the command that the README prints"
+grep -q '^cargo test --workspace$' README.md
+cargo test --workspace
+step "tests with every feature"
+cargo test --locked -p config-azure --all-features --lib

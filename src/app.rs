@@ -1,0 +1,218 @@
+//! The handle that an application holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use config::{AsyncSource, ConfigError, Map, Source, Value};
+use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::builder::AppConfigurationBuilder;
+use crate::error::Result;
+use crate::live::{Layers, Live, LiveBuilder};
+use crate::load::Pipeline;
+use crate::loaded::Loaded;
+use crate::publication::{Changes, Feed};
+use crate::refresh::{Engine, RefreshOptions, RefreshOutcome, Status};
+use crate::source;
+use crate::startup::{self, StartupOptions};
+use crate::task::Owner;
+use crate::tree::Explanation;
+
+/// A store's settings, loaded with their references resolved, and kept current in the background.
+///
+/// A cheap handle: clones share one store. It is an ordinary source for both of `config`'s builders
+/// (`add_source(azure.clone())`), and does no I/O when it is collected after it was loaded.
+///
+/// The background task lives as long as any handle, [`Live`], [`Changes`] or other thing made from it. Its `Debug` shows
+/// the endpoint and the generation, nothing else.
+#[derive(Clone)]
+pub struct AppConfiguration {
+    shared: Arc<Shared>,
+    feed: Feed,
+}
+
+struct Shared {
+    pipeline: Arc<Pipeline>,
+    startup: StartupOptions,
+    refresh: RefreshOptions,
+    /// Present once the first load is done.
+    engine: OnceCell<Engine>,
+    token: CancellationToken,
+}
+
+impl AppConfiguration {
+    /// Starts choosing what to load, from where, as whom.
+    #[must_use]
+    pub fn builder() -> AppConfigurationBuilder {
+        AppConfigurationBuilder::default()
+    }
+
+    pub(crate) fn new(
+        pipeline: Pipeline,
+        startup: StartupOptions,
+        refresh: RefreshOptions,
+    ) -> Self {
+        let (owner, token) = Owner::new();
+        let feed = Feed {
+            publication: Arc::clone(pipeline.publication()),
+            owner,
+        };
+        let shared = Shared {
+            pipeline: Arc::new(pipeline),
+            startup,
+            refresh,
+            engine: OnceCell::new(),
+            token,
+        };
+        Self {
+            shared: Arc::new(shared),
+            feed,
+        }
+    }
+
+    /// The current generation; `None` before the first load.
+    #[must_use]
+    pub fn loaded(&self) -> Option<Arc<Loaded>> {
+        self.feed.publication.current()
+    }
+
+    /// Loads if nothing was loaded yet. Any number of callers share one load.
+    pub(crate) async fn ensure_loaded(&self) -> Result<()> {
+        self.engine().await.map(drop)
+    }
+
+    async fn engine(&self) -> Result<&Engine> {
+        self.shared.engine.get_or_try_init(|| self.start()).await
+    }
+
+    /// The first load, and only then the task.
+    async fn start(&self) -> Result<Engine> {
+        let shared = &self.shared;
+        crate::task::runtime()?;
+        match startup::first_load(&shared.pipeline, &shared.startup).await {
+            Ok(draft) => drop(shared.pipeline.publish(draft)),
+            Err(error) if shared.startup.forgives(&error) => {
+                tracing::error!(
+                    endpoint = shared.pipeline.endpoint(),
+                    "starting without App Configuration, as it is optional; trying on in the background: {error}"
+                );
+                shared.pipeline.publish_empty();
+            }
+            Err(error) => return Err(error),
+        }
+        Engine::start(
+            Arc::clone(&shared.pipeline),
+            &shared.refresh,
+            shared.token.clone(),
+        )
+    }
+
+    /// Checks now, whatever the interval, and applies what is new.
+    ///
+    /// Any number of callers share one check. The answer tells what happened; there is no hidden wait. Vaults that
+    /// were asked a few seconds ago are not asked again. A handle that has not loaded yet loads.
+    ///
+    /// # Errors
+    /// The check failed; the last good generation is still current.
+    pub async fn refresh(&self) -> Result<RefreshOutcome> {
+        self.engine().await?.refresh().await
+    }
+
+    /// Builds `T` out of your layers and keeps it current. Short for [`live_builder`](Self::live_builder) and `start`.
+    ///
+    /// # Errors
+    /// The layers do not contain this handle ([`MissingSource`](crate::ErrorKind::MissingSource)), one of them failed, or
+    /// the result does not fit `T`.
+    pub async fn live<T, B>(&self, layers: B) -> Result<Live<T>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+        B: Layers,
+    {
+        self.live_builder(layers).start().await
+    }
+
+    /// Like [`live`](Self::live), with choices: further stores to follow, a validator.
+    pub fn live_builder<T, B>(&self, layers: B) -> LiveBuilder<T>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+        B: Layers,
+    {
+        LiveBuilder::new(self.feed.clone(), layers)
+    }
+
+    /// What changes from now on, by path; never values. A slow reader sees the sum of what it missed.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.feed.clone())
+    }
+
+    /// How the store, its vaults and its secrets are doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.shared.engine.get() {
+            Some(engine) => engine.status(),
+            None => Status::not_loaded(&self.shared.pipeline),
+        }
+    }
+
+    /// Where the value at `path` (such as `db.password`) came from, and what lost against it; never the value.
+    #[must_use]
+    pub fn explain(&self, path: &str) -> Option<Explanation> {
+        self.loaded()?.explain(path)
+    }
+
+    /// Ends the background task, cancelling requests in flight, and waits for its end (at most 100 ms).
+    ///
+    /// The last generation stays readable. Further calls of [`refresh`](Self::refresh) answer with an error.
+    pub async fn shutdown(&self) {
+        self.shared.token.cancel();
+        if let Some(engine) = self.shared.engine.get() {
+            engine.ended().await;
+        }
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+}
+
+impl fmt::Debug for AppConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppConfiguration")
+            .field("endpoint", &self.shared.pipeline.endpoint())
+            .field("generation", &self.feed.publication.generation())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Hands out what was loaded. Never does I/O: a handle that has not loaded is an error that says how to load.
+impl Source for AppConfiguration {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        source::collect(&self.feed.publication)
+    }
+
+    fn collect_to(&self, cache: &mut Value) -> Result<(), ConfigError> {
+        source::collect_to(&self.feed.publication, cache)
+    }
+}
+
+/// Hands out what was loaded, and performs the first load if nothing was.
+#[async_trait]
+impl AsyncSource for AppConfiguration {
+    async fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        self.ensure_loaded().await?;
+        source::collect(&self.feed.publication)
+    }
+
+    async fn collect_to(&self, cache: &mut Value) -> Result<(), ConfigError> {
+        self.ensure_loaded().await?;
+        source::collect_to(&self.feed.publication, cache)
+    }
+}

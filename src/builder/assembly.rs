@@ -1,0 +1,143 @@
+//! Puts the rooms together: one guarded transport, one cached credential, one pipeline.
+
+use std::sync::Arc;
+
+use azure_core::credentials::TokenCredential;
+
+use super::{AppConfigurationBuilder, Credential, both};
+use crate::credential::CachedCredential;
+use crate::error::{Error, Result};
+use crate::load::Pipeline;
+use crate::publication::Publication;
+use crate::reference::References;
+use crate::store::{
+    ConnectionString, Endpoint, LoadLimits, Selection, Store, StoreCredential, StoreOptions,
+};
+use crate::transport::{Guard, HostKind, HostPolicy, Limits, Origin, reqwest_transport};
+use crate::tree::{KeyRules, Shape};
+
+impl AppConfigurationBuilder {
+    pub(super) fn assemble(mut self) -> Result<Pipeline> {
+        let selection = Selection::new(&self.selectors, &self.flags)?;
+        let shape = self.shape()?;
+        let guard = self.guard()?;
+        let token = self.token_credential(&guard)?;
+        let (endpoints, credential) = self.store_access(token.as_ref())?;
+
+        let mut options = StoreOptions::new(endpoints, credential, selection);
+        options.sentinels = self.refresh.sentinels();
+        options.load_balancing = self.load_balancing;
+        options.limits = LoadLimits {
+            bytes: self.limits.load,
+            ..LoadLimits::default()
+        };
+        if let Some(version) = self.api_version.take() {
+            options.api_version = version;
+        }
+        let first = options
+            .endpoints
+            .first()
+            .map(|endpoint| endpoint.as_str().to_owned())
+            .unwrap_or_default();
+        let store = Store::new(options, Arc::clone(&guard), Arc::clone(&self.clock))?;
+
+        let policy = guard.policy().clone();
+        let allow = move |host: &str| policy.allow(Origin::https(host), HostKind::Vault);
+        let token = token.map(|token| token as Arc<dyn TokenCredential>);
+        let interval = self.refresh.interval();
+        let references =
+            References::new(self.key_vault, token, guard, allow, Arc::clone(&self.clock))?;
+        let publication = Publication::new(self.clock, interval);
+        Ok(Pipeline::new(&first, store, references, shape, publication))
+    }
+
+    fn shape(&mut self) -> Result<Shape> {
+        let mut shape = self.shape.clone();
+        let boxed = |texts: Vec<String>| texts.into_iter().map(Into::into).collect();
+        let separators = self
+            .separators
+            .take()
+            .unwrap_or_else(|| vec![":".to_owned()]);
+        let prefixes = std::mem::take(&mut self.prefixes);
+        shape.keys = KeyRules::new(boxed(prefixes), boxed(separators), shape.keys.case)?;
+        shape.selectors = self
+            .selectors
+            .iter()
+            .map(|selector| selector.to_string().into())
+            .collect();
+        Ok(shape)
+    }
+
+    /// The one door to the network, for the store, the vaults and our own credential.
+    fn guard(&self) -> Result<Arc<Guard>> {
+        let inner = match &self.transport {
+            Some(_) if self.hook.is_some() => return Err(both("http_client()", "transport()")),
+            Some(transport) => Arc::clone(transport),
+            None => reqwest_transport(self.hook.as_ref())?,
+        };
+        let mut limits = Limits::default();
+        limits.store.bytes = self.limits.page;
+        Ok(Guard::new(inner, HostPolicy::new(), limits))
+    }
+
+    /// The credential that store and vaults share, wrapped in the cache once.
+    fn token_credential(&self, guard: &Arc<Guard>) -> Result<Option<Arc<CachedCredential>>> {
+        Ok(match &self.credential {
+            Some(Credential::Given(credential)) => Some(CachedCredential::with_clock(
+                Arc::clone(credential),
+                Arc::clone(&self.clock),
+            )),
+            Some(Credential::Default) => {
+                let _ = guard;
+                return Err(Error::option("TEMPORARY"));
+            }
+            Some(Credential::Anonymous) | None => None,
+        })
+    }
+
+    /// Which endpoints, and how to be let in.
+    fn store_access(
+        &self,
+        token: Option<&Arc<CachedCredential>>,
+    ) -> Result<(Vec<Endpoint>, StoreCredential)> {
+        let mut endpoints = self
+            .endpoints
+            .iter()
+            .map(|text| Endpoint::parse(text))
+            .collect::<Result<Vec<_>>>()?;
+        let credential = match (&self.connection_string, token, &self.credential) {
+            (Some(_), _, Some(Credential::Anonymous)) => {
+                return Err(both("connection_string()", "anonymous()"));
+            }
+            (Some(text), _, _) => {
+                let ConnectionString { endpoint, key } =
+                    ConnectionString::parse(text.expose_secret())?;
+                endpoints.insert(0, endpoint);
+                StoreCredential::AccessKey(key)
+            }
+            (None, Some(token), _) => {
+                let refused = Arc::clone(token);
+                StoreCredential::Token {
+                    credential: Arc::clone(token) as Arc<dyn TokenCredential>,
+                    audience: self.audience.clone(),
+                    rejected: Some(Arc::new(move |scope: &str, token: &str| {
+                        refused.refuse(scope, token)
+                    })),
+                }
+            }
+            (None, None, Some(Credential::Anonymous)) => StoreCredential::Anonymous,
+            (None, None, _) => {
+                return Err(Error::option(
+                    "how to sign in to the store is missing: set default_credential(), credential(..) or \
+                     connection_string(..)",
+                ));
+            }
+        };
+        if endpoints.is_empty() {
+            return Err(Error::option(
+                "the store is missing: set endpoint(..) or connection_string(..)",
+            ));
+        }
+        Ok((endpoints, credential))
+    }
+}

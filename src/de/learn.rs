@@ -1,0 +1,202 @@
+//! The second try, for values that serde buffers before it knows what they are for.
+//!
+//! For `#[serde(flatten)]`, tagged and untagged enums, serde first copies the input into a buffer of its own, asking
+//! "what is this?" instead of "give me a `u16`". A text stays a text there, and fails later, where the type is known
+//! but the deserializer is not asked any more. The fault that comes back still says which text it was (by its place
+//! in memory) and what was wanted. So it is noted and everything is read once more, with that text, and those
+//! that are its likes (of the same name, equally deep), handed over as the number or boolean they hold.
+//!
+//! An untagged enum swallows the faults of its variants. If none of them takes the input, every text inside that is
+//! written exactly as a number or as `true` or `false` is handed over as such, once.
+//!
+//! Limits: an untagged enum that has a variant for text keeps text as text, as serde tries the variants in order and
+//! text fits; and a number that is not text is not turned into text inside a buffer.
+
+use std::collections::BTreeMap;
+
+use config::{Value, ValueKind};
+
+use super::fault::{Fault, Found, Kind, Place};
+use super::scalar;
+use super::spot::descend;
+
+/// What a text stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Typed {
+    Boolean(bool),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+}
+
+/// One try.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    typed: BTreeMap<*const Value, Typed>,
+    /// Texts that were wanted as something else, each by itself.
+    exact: BTreeMap<*const Value, Typed>,
+    /// The likes of a text turned out to be something else: go on one by one.
+    one_by_one: bool,
+    /// Untagged enums that got their guess.
+    guessed: Vec<*const Value>,
+    ordered: bool,
+}
+
+impl Pass {
+    /// What the text of this value is to be handed over as, if not as text.
+    pub(super) fn typed(&self, value: &Value) -> Option<Typed> {
+        if self.typed.is_empty() {
+            return None;
+        }
+        self.typed.get(&std::ptr::from_ref(value)).copied()
+    }
+
+    /// True if tables are to be read in the order of their names.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
+    /// Notes what a fault tells. False if there is nothing more to try.
+    pub(super) fn learn(&mut self, root: &Value, fault: &Fault) -> bool {
+        if !self.ordered {
+            // Whatever comes back in the end shall be the same fault every time.
+            self.ordered = true;
+            return true;
+        }
+        match fault.kind() {
+            Kind::Type {
+                expected,
+                found: Found::Text,
+                place: Some(place),
+            } => self.learn_text(root, *place, expected),
+            Kind::Type {
+                found: Found::Integer | Found::Float | Found::Boolean,
+                ..
+            } => self.go_one_by_one(),
+            Kind::Custom(text) if is_untagged(text) => self.guess(descend(root, fault.steps())),
+            _ => false,
+        }
+    }
+
+    fn learn_text(&mut self, root: &Value, place: Place, expected: &str) -> bool {
+        let mut here = None;
+        leaves(root, 0, "", &mut |leaf| {
+            if Place::of(leaf.text) == place {
+                here = Some(leaf);
+            }
+        });
+        let Some(here) = here else { return false };
+        let Some(typed) = wanted(expected, here.text) else {
+            return false;
+        };
+        let address = std::ptr::from_ref(here.value);
+        if self.exact.insert(address, typed).is_some() {
+            return false;
+        }
+        self.typed.insert(address, typed);
+        if !self.one_by_one {
+            leaves(root, 0, "", &mut |leaf| {
+                if (leaf.name, leaf.depth) == (here.name, here.depth)
+                    && let Some(typed) = wanted(expected, leaf.text)
+                {
+                    self.typed.insert(std::ptr::from_ref(leaf.value), typed);
+                }
+            });
+        }
+        true
+    }
+
+    fn go_one_by_one(&mut self) -> bool {
+        let again = !self.one_by_one && self.typed.len() > self.exact.len();
+        self.one_by_one = true;
+        self.typed.clone_from(&self.exact);
+        again
+    }
+
+    fn guess(&mut self, around: &Value) -> bool {
+        let address = std::ptr::from_ref(around);
+        if self.guessed.contains(&address) {
+            return false;
+        }
+        self.guessed.push(address);
+        let before = self.typed.len();
+        leaves(around, 0, "", &mut |leaf| {
+            if let Some(typed) = canonical(leaf.text) {
+                self.typed
+                    .entry(std::ptr::from_ref(leaf.value))
+                    .or_insert(typed);
+            }
+        });
+        self.typed.len() > before
+    }
+}
+
+/// A text somewhere below a value.
+#[derive(Clone, Copy)]
+struct Leaf<'v> {
+    value: &'v Value,
+    text: &'v str,
+    name: &'v str,
+    depth: usize,
+}
+
+fn leaves<'v>(value: &'v Value, depth: usize, name: &'v str, visit: &mut dyn FnMut(Leaf<'v>)) {
+    match &value.kind {
+        ValueKind::String(text) => visit(Leaf {
+            value,
+            text,
+            name,
+            depth,
+        }),
+        ValueKind::Array(items) => {
+            for item in items {
+                leaves(item, depth + 1, name, visit);
+            }
+        }
+        ValueKind::Table(table) => {
+            for (name, value) in table {
+                leaves(value, depth + 1, name, visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The text as what serde says it wanted.
+pub(super) fn wanted(expected: &str, text: &str) -> Option<Typed> {
+    match expected {
+        "a boolean" => scalar::boolean_of(text).map(Typed::Boolean),
+        "f32" | "f64" => text.parse().ok().map(Typed::Float),
+        _ => integer(text).or_else(|| match expected {
+            "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => None,
+            _ => canonical(text),
+        }),
+    }
+}
+
+fn integer(text: &str) -> Option<Typed> {
+    let signed = text.parse().map(Typed::Signed);
+    signed.or_else(|_| text.parse().map(Typed::Unsigned)).ok()
+}
+
+/// The text as a number or a boolean that is written exactly so: not `007`, `+1`, `1e3` or `yes`.
+fn canonical(text: &str) -> Option<Typed> {
+    let typed = match text {
+        "true" => Typed::Boolean(true),
+        "false" => Typed::Boolean(false),
+        _ => integer(text).or_else(|| text.parse().ok().map(Typed::Float))?,
+    };
+    let written = match typed {
+        Typed::Boolean(_) => return Some(typed),
+        Typed::Signed(value) => value.to_string(),
+        Typed::Unsigned(value) => value.to_string(),
+        Typed::Float(value) => value.to_string(),
+    };
+    (written == text).then_some(typed)
+}
+
+/// What serde's derive says when no variant fits. Only an identifier follows, so it holds no value.
+pub(super) fn is_untagged(text: &str) -> bool {
+    text.strip_prefix("data did not match any variant of untagged enum ")
+        .is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+}

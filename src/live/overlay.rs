@@ -1,0 +1,147 @@
+//! Which layer gave a value, where it was not the store: what a merged tree says by its origins, kept without
+//! the values.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use config::{Value, ValueKind};
+
+/// What a value without an origin came from.
+const UNNAMED: &str = "a layer without a name (a default or override)";
+
+/// Every path whose value came from elsewhere than the primary store, with the name of its layer. Sorted.
+#[derive(Default)]
+pub(super) struct Overlay(Box<[(Box<str>, Arc<str>)]>);
+
+impl Overlay {
+    /// Reads the origins of a merged tree. `own` is what all origins of the primary store begin with.
+    pub(super) fn of(merged: &Value, own: &str) -> Self {
+        let mut walk = Walk {
+            own,
+            path: String::new(),
+            layers: BTreeSet::new(),
+            found: Vec::new(),
+        };
+        walk.visit(merged);
+        walk.found.sort();
+        Self(walk.found.into())
+    }
+
+    /// The layer that gave the value at `path` or, where that is a table or a list, something below it that
+    /// `counts`.
+    pub(super) fn layer(&self, path: &str, counts: impl Fn(&str) -> bool) -> Option<&str> {
+        let after = self.0.partition_point(|(own, _)| **own < *path);
+        let below = self.0[after..]
+            .iter()
+            .take_while(|(own, _)| own.starts_with(path));
+        let below = below
+            .filter(|(own, _)| is_at_or_below(own, path))
+            .find(|(own, _)| **own == *path || counts(own));
+        let above = || {
+            self.0[..after]
+                .iter()
+                .find(|(own, _)| is_at_or_below(path, own))
+        };
+        below.or_else(above).map(|(_, layer)| &**layer)
+    }
+}
+
+fn is_at_or_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+struct Walk<'a> {
+    own: &'a str,
+    path: String,
+    layers: BTreeSet<Arc<str>>,
+    found: Vec<(Box<str>, Arc<str>)>,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, value: &Value) {
+        let above = self.path.len();
+        match &value.kind {
+            ValueKind::Table(table) => {
+                for (name, value) in table {
+                    if above > 0 {
+                        self.path.push('.');
+                    }
+                    self.path.push_str(name);
+                    self.visit(value);
+                    self.path.truncate(above);
+                }
+            }
+            ValueKind::Array(list) if !list.is_empty() => {
+                for (index, value) in list.iter().enumerate() {
+                    // Writing to a String cannot fail.
+                    let _ = std::fmt::Write::write_fmt(&mut self.path, format_args!("[{index}]"));
+                    self.visit(value);
+                    self.path.truncate(above);
+                }
+            }
+            _ => self.leaf(value.origin()),
+        }
+    }
+
+    fn leaf(&mut self, origin: Option<&str>) {
+        if origin.is_some_and(|origin| origin.starts_with(self.own)) {
+            return;
+        }
+        let name = origin.unwrap_or(UNNAMED);
+        let layer = self.layers.get(name).cloned().unwrap_or_else(|| {
+            let layer: Arc<str> = name.into();
+            self.layers.insert(Arc::clone(&layer));
+            layer
+        });
+        self.found.push((self.path.as_str().into(), layer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::{Config, File, FileFormat};
+
+    fn overlay() -> Overlay {
+        let own = "azappconfig://contoso/db".to_owned();
+        let store = |value: &str| Value::new(Some(&own), value);
+        let config = Config::builder()
+            .set_default("db.host", store("h"))
+            .unwrap()
+            .set_default("db.port", store("1"))
+            .unwrap()
+            .add_source(File::from_str(
+                r#"{"db": {"port": 2, "extra": true}, "hosts": ["a"], "none": []}"#,
+                FileFormat::Json,
+            ))
+            .set_override("db_name", "x")
+            .unwrap();
+        Overlay::of(&config.build().unwrap().cache, "azappconfig://contoso/")
+    }
+
+    #[test]
+    fn what_the_store_gave_is_not_in_it() {
+        let overlay = overlay();
+        let paths: Vec<&str> = overlay.0.iter().map(|(path, _)| &**path).collect();
+        assert_eq!(
+            paths,
+            ["db.extra", "db.port", "db_name", "hosts[0]", "none"]
+        );
+    }
+
+    #[test]
+    fn a_path_finds_its_layer() {
+        let overlay = overlay();
+        let all = |path| overlay.layer(path, |_| true);
+        assert!(all("db.port").is_some());
+        assert!(all("db.host").is_none());
+        assert!(all("db").is_some());
+        assert!(overlay.layer("db", |below| below == "db.host").is_none());
+        assert!(all("hosts").is_some() && all("hosts[0]").is_some());
+        assert!(all("hosts[0].name").is_some(), "hidden by what is above it");
+        assert!(all("hos").is_none() && all("d").is_none());
+        assert_eq!(all("db_name"), Some(UNNAMED));
+        assert!(Overlay::default().layer("db", |_| true).is_none());
+    }
+}

@@ -1,0 +1,109 @@
+//! Finds references while pages are still arriving, so that vault reads and paging overlap.
+//!
+//! A reference is announced as soon as no later query can replace its key: at once in the last query, and after
+//! the later queries are through in an earlier one. So nothing is read that the finished walk would not need.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::reference::{ReferenceId, References};
+use crate::setting::ConfigurationSetting;
+use crate::store::Progress;
+
+/// What was seen of one walk so far.
+pub(super) struct Prefetch<'a> {
+    references: &'a References,
+    announce: UnboundedSender<ReferenceId>,
+    queries: Vec<Seen>,
+    /// The last query in which a key was seen; keys of the first query replace nothing and are left out.
+    latest: HashMap<Box<str>, usize>,
+}
+
+#[derive(Default)]
+struct Seen {
+    done: bool,
+    waiting: Vec<(Box<str>, ReferenceId)>,
+}
+
+impl<'a> Prefetch<'a> {
+    pub(super) fn new(
+        references: &'a References,
+        queries: usize,
+        announce: UnboundedSender<ReferenceId>,
+    ) -> Self {
+        let queries = std::iter::repeat_with(Seen::default)
+            .take(queries)
+            .collect();
+        Self {
+            references,
+            announce,
+            queries,
+            latest: HashMap::new(),
+        }
+    }
+
+    pub(super) fn observe(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Page { query, settings } => self.page(*query, settings),
+            Progress::QueryDone { query } => self.done(*query),
+            Progress::Restarted => self.restart(),
+        }
+    }
+
+    fn page(&mut self, query: usize, settings: &[Arc<ConfigurationSetting>]) {
+        let free = self.later_are_done(query);
+        for setting in settings {
+            if query > 0 {
+                let latest = self.latest.entry(setting.key().into()).or_insert(query);
+                *latest = query.max(*latest);
+            }
+            let Some(id) = self.reference(setting) else {
+                continue;
+            };
+            if free && !self.is_replaced(setting.key(), query) {
+                let _ = self.announce.send(id);
+            } else if let Some(seen) = self.queries.get_mut(query) {
+                seen.waiting.push((setting.key().into(), id));
+            }
+        }
+    }
+
+    fn done(&mut self, query: usize) {
+        if let Some(seen) = self.queries.get_mut(query) {
+            seen.done = true;
+        }
+        for query in (0..self.queries.len()).rev() {
+            if !self.later_are_done(query) {
+                break;
+            }
+            let waiting = std::mem::take(&mut self.queries[query].waiting);
+            for (key, id) in waiting {
+                if !self.is_replaced(&key, query) {
+                    let _ = self.announce.send(id);
+                }
+            }
+        }
+    }
+
+    /// Failover: another endpoint starts from the beginning. What was read already stays in the cache.
+    fn restart(&mut self) {
+        self.queries
+            .iter_mut()
+            .for_each(|seen| *seen = Seen::default());
+        self.latest.clear();
+    }
+
+    fn later_are_done(&self, query: usize) -> bool {
+        self.queries.iter().skip(query + 1).all(|seen| seen.done)
+    }
+
+    fn is_replaced(&self, key: &str, query: usize) -> bool {
+        self.latest.get(key).is_some_and(|latest| *latest > query)
+    }
+
+    fn reference(&self, setting: &ConfigurationSetting) -> Option<ReferenceId> {
+        Some(self.references.parse(setting)?.ok()?.id)
+    }
+}

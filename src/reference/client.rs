@@ -1,0 +1,102 @@
+//! The Azure SDK's client for one vault and one kind of object.
+
+use std::sync::Arc;
+
+use azure_core::credentials::TokenCredential;
+use azure_core::http::response::ResponseBody;
+use azure_core::http::{ClientOptions, HttpClient, RetryOptions, Transport};
+#[cfg(feature = "keys")]
+use azure_security_keyvault_keys::models::KeyClientGetKeyOptions;
+#[cfg(feature = "keys")]
+use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
+use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+
+use super::identifier::{Collection, ObjectId};
+
+/// A client. It is made without any I/O, and its first request draws the vault's challenge.
+pub(super) enum Client {
+    Secrets(SecretClient),
+    #[cfg(feature = "keys")]
+    Keys(KeyClient),
+}
+
+/// What a client is made of.
+pub(super) struct Setup<'a> {
+    pub(super) vault_url: &'a str,
+    pub(super) credential: Arc<dyn TokenCredential>,
+    pub(super) transport: Arc<dyn HttpClient>,
+    pub(super) api_version: Option<&'a str>,
+    /// Whether the challenge must fit the host. Off only where the credential pins the audience by itself.
+    pub(super) verify: bool,
+}
+
+impl Client {
+    pub(super) fn new(collection: Collection, setup: Setup<'_>) -> azure_core::Result<Self> {
+        match collection {
+            #[cfg(feature = "keys")]
+            Collection::Keys => setup.keys().map(Self::Keys),
+            _ => setup.secrets().map(Self::Secrets),
+        }
+    }
+
+    /// Reads one object. The answer's body is not looked at yet.
+    pub(super) async fn get(&self, id: &ObjectId) -> azure_core::Result<ResponseBody> {
+        let version = id.version().map(str::to_owned);
+        match self {
+            Self::Secrets(client) => {
+                let options = SecretClientGetSecretOptions {
+                    secret_version: version,
+                    ..SecretClientGetSecretOptions::default()
+                };
+                let response = client.get_secret(id.name(), Some(options)).await?;
+                Ok(response.into_body())
+            }
+            #[cfg(feature = "keys")]
+            Self::Keys(client) => {
+                let options = KeyClientGetKeyOptions {
+                    key_version: version,
+                    ..KeyClientGetKeyOptions::default()
+                };
+                let response = client.get_key(id.name(), Some(options)).await?;
+                Ok(response.into_body())
+            }
+        }
+    }
+}
+
+impl Setup<'_> {
+    /// Retries are ours, and so is the transport.
+    fn options(&self) -> ClientOptions {
+        ClientOptions {
+            transport: Some(Transport::new(self.transport.clone())),
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        }
+    }
+
+    fn secrets(self) -> azure_core::Result<SecretClient> {
+        let mut options = SecretClientOptions {
+            client_options: self.options(),
+            verify_challenge_resource: Some(self.verify),
+            ..SecretClientOptions::default()
+        };
+        if let Some(version) = self.api_version {
+            options.api_version = version.to_owned();
+        }
+        SecretClient::new(self.vault_url, self.credential, Some(options))
+    }
+
+    #[cfg(feature = "keys")]
+    fn keys(self) -> azure_core::Result<KeyClient> {
+        let mut options = KeyClientOptions {
+            client_options: self.options(),
+            verify_challenge_resource: Some(self.verify),
+            ..KeyClientOptions::default()
+        };
+        if let Some(version) = self.api_version {
+            options.api_version = version.to_owned();
+        }
+        KeyClient::new(self.vault_url, self.credential, Some(options))
+    }
+}

@@ -1,0 +1,38 @@
+//! Keys: the public half, as a JSON Web Key (provider-spec 3.2).
+
+use azure_core::http::response::ResponseBody;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::ReferenceId;
+use super::answer::{Attributes, checked, parse};
+use super::failure::Trouble;
+use super::resolved::{Resolved, ResolvedKey};
+
+/// A key bundle.
+#[derive(Deserialize)]
+struct KeyBundle {
+    key: Option<Map<String, Value>>,
+    attributes: Option<Attributes>,
+}
+
+/// What of a JSON Web Key is public. Whatever else an answer holds stays behind.
+const PUBLIC: [&str; 8] = ["kid", "kty", "key_ops", "n", "e", "crv", "x", "y"];
+
+pub(super) fn read(
+    body: ResponseBody,
+    asked: &ReferenceId,
+    exact: bool,
+) -> Result<Resolved, Trouble> {
+    let bundle = parse::<KeyBundle>(body)?;
+    let mut key = bundle
+        .key
+        .ok_or_else(|| Trouble::answer("the vault's answer has no key"))?;
+    let id = checked(key.get("kid").and_then(Value::as_str), asked, exact)?;
+    key.retain(|name, value| PUBLIC.contains(&name.as_str()) && !value.is_null());
+    Ok(Resolved::Key(ResolvedKey {
+        jwk: Value::Object(key),
+        version: id.version().map(Into::into),
+        life: bundle.attributes.unwrap_or_default().into(),
+    }))
+}

@@ -1,0 +1,138 @@
+//! One kind of object in one vault: its client, its gate and its bounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::http::HttpClient;
+use tokio::sync::Semaphore;
+
+use crate::credential::{CachedCredential, CredentialFailure};
+use crate::error::SecretErrorKind;
+use crate::time::{Instant, WallClock};
+
+use super::ReferenceId;
+use super::answer;
+use super::client::{Client, Setup};
+use super::failure::{Reach, ReadFailure, Trouble, no_token};
+use super::gate::Gate;
+use super::policy::Admitted;
+use super::resolved::Resolved;
+use super::vault_credential::VaultCredential;
+
+/// What a vault is asked with.
+pub(super) struct Parts {
+    pub(super) credential: Arc<CachedCredential>,
+    pub(super) transport: Arc<dyn HttpClient>,
+    pub(super) clock: Arc<dyn WallClock>,
+    pub(super) api_version: Option<Box<str>>,
+    pub(super) concurrency: usize,
+    pub(super) timeout: Duration,
+}
+
+pub(super) struct Vault {
+    client: Client,
+    credential: Arc<VaultCredential>,
+    exact: bool,
+    gate: Gate,
+    permits: Semaphore,
+    timeout: Duration,
+    clock: Arc<dyn WallClock>,
+}
+
+impl Vault {
+    /// Makes the client, without any I/O. The identifier has passed the vault policy.
+    pub(super) fn new(
+        id: &ReferenceId,
+        admitted: &Admitted,
+        parts: Parts,
+    ) -> azure_core::Result<Self> {
+        let credential = VaultCredential::new(parts.credential, &admitted.audience);
+        let setup = Setup {
+            vault_url: id.parts().vault_url(),
+            credential: credential.clone(),
+            transport: parts.transport,
+            api_version: parts.api_version.as_deref(),
+            verify: !admitted.exact,
+        };
+        Ok(Self {
+            client: Client::new(id.collection(), setup)?,
+            credential,
+            exact: admitted.exact,
+            gate: Gate::new(),
+            permits: Semaphore::new(parts.concurrency),
+            timeout: parts.timeout,
+            clock: parts.clock,
+        })
+    }
+
+    /// Until when the vault wants no requests.
+    pub(super) fn closed_until(&self) -> Option<Instant> {
+        self.gate.closed_until()
+    }
+
+    /// Reads one object: at most the bound in flight, never while the gate is closed, in bounded time.
+    pub(super) async fn read(
+        &self,
+        id: &ReferenceId,
+        in_all: &Semaphore,
+    ) -> Result<Resolved, ReadFailure> {
+        let since = self.gate.since();
+        self.gate.refusal().map_or(Ok(()), Err)?;
+        // The token comes before the request, so that a slow credential is bounded by its own deadline.
+        self.token().await?;
+        // The semaphores are never closed, so that a permit always comes.
+        let _permit = self.permits.acquire().await;
+        let pass = self.gate.enter(since).await?;
+        let _in_all = in_all.acquire().await;
+        match self.ask(id).await {
+            Ok(resolved) => {
+                pass.answered();
+                Ok(resolved)
+            }
+            Err(trouble) if trouble.reach == Reach::Secret => {
+                pass.answered();
+                Err(trouble.failure)
+            }
+            Err(trouble) => Err(pass.failed(trouble.reach, trouble.failure)),
+        }
+    }
+
+    async fn token(&self) -> Result<(), ReadFailure> {
+        match self.credential.token().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(CredentialFailure::in_error(&error)
+                .map_or_else(|| ReadFailure::new(SecretErrorKind::Credential), no_token)),
+        }
+    }
+
+    /// Sends the request, and once more if the connection broke without an answer or the token was refused.
+    async fn ask(&self, id: &ReferenceId) -> Result<Resolved, Trouble> {
+        let token = self.credential.token().await.ok();
+        let trouble = match self.send(id).await {
+            Ok(resolved) => return Ok(resolved),
+            Err(trouble) => trouble,
+        };
+        let again = match trouble.reach {
+            Reach::NoAnswer => true,
+            Reach::Token => token.is_some_and(|token| self.credential.refuse(&token)),
+            _ => false,
+        };
+        if again {
+            self.send(id).await
+        } else {
+            Err(trouble)
+        }
+    }
+
+    async fn send(&self, id: &ReferenceId) -> Result<Resolved, Trouble> {
+        let exchange = async {
+            let body = self.client.get(id.parts()).await;
+            let body = body.map_err(|error| Trouble::of(error, self.clock.now()))?;
+            answer::read(body, id, self.exact)
+        };
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Trouble::timeout()),
+        }
+    }
+}

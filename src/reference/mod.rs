@@ -1,0 +1,106 @@
+//! References: settings whose value stands in Key Vault.
+//!
+//! Everything about them happens in this order: a setting is recognised and its identifier taken apart
+//! (`parse`, `identifier`), its host is admitted or refused (`policy`), and only then is there a client that can
+//! ask (`client`, `key_vault`, `gate`), whose answers are kept by identifier (`cache`).
+
+mod answer;
+mod audit;
+mod cache;
+mod client;
+mod failure;
+mod gate;
+mod identifier;
+#[cfg(feature = "keys")]
+mod key;
+mod key_vault;
+mod options;
+mod parse;
+mod policy;
+mod references;
+mod resolved;
+mod resolver;
+mod retry_after;
+#[cfg(test)]
+mod tests;
+mod vault_credential;
+
+pub use identifier::{CertificateIdentifier, KeyIdentifier, SecretIdentifier};
+pub use options::{KeyVaultOptions, SecretPolicy, VaultOptions};
+pub use parse::SecretReference;
+pub use resolved::ResolvedSecret;
+pub use resolver::{EnvironmentResolver, MapResolver, ResolverOrder, SecretResolver};
+
+pub(crate) use failure::ReadFailure;
+pub(crate) use references::References;
+pub(crate) use resolved::{Life, Resolved, ResolvedKey};
+
+use std::fmt;
+
+use identifier::{Collection, ObjectId};
+
+/// What a reference names. Compares, sorts and hashes without regard to case.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum ReferenceId {
+    Secret(SecretIdentifier),
+    Key(KeyIdentifier),
+}
+
+impl ReferenceId {
+    /// The vault's host in lower case, with the port if there is one.
+    pub(crate) fn vault_host(&self) -> &str {
+        self.parts().vault_host()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.parts().name()
+    }
+
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.parts().version()
+    }
+
+    /// True if it names a version: its value cannot change, so that it is read once and does not rotate.
+    pub(crate) fn is_versioned(&self) -> bool {
+        self.version().is_some()
+    }
+
+    fn parts(&self) -> &ObjectId {
+        match self {
+            Self::Secret(id) => id.parts(),
+            Self::Key(id) => id.parts(),
+        }
+    }
+
+    fn collection(&self) -> Collection {
+        match self {
+            Self::Secret(_) => Collection::Secrets,
+            Self::Key(_) => Collection::Keys,
+        }
+    }
+}
+
+impl fmt::Display for ReferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(id) => id.fmt(f),
+            Self::Key(id) => id.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for ReferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A setting's reference, taken apart and admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) id: ReferenceId,
+    /// From the setting's own tag; it goes before [`KeyVaultOptions::on_error`].
+    pub(crate) policy: Option<SecretPolicy>,
+    /// Whether a value whose content type says JSON is read as a table.
+    pub(crate) parse_json: bool,
+}

@@ -1,0 +1,329 @@
+//! All references of one configuration: recognised, admitted, read and kept.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use azure_core::credentials::TokenCredential;
+use azure_core::http::HttpClient;
+use futures::FutureExt;
+use tokio::sync::Semaphore;
+
+use crate::credential::CachedCredential;
+use crate::error::{Error, Result, SecretError, SecretErrorKind};
+use crate::setting::{ConfigurationSetting, ContentKind};
+use crate::time::{Instant, WallClock};
+
+use super::audit::Audit;
+use super::cache::Cache;
+use super::failure::ReadFailure;
+use super::identifier::{Collection, KeyIdentifier, SecretIdentifier};
+use super::key_vault::{Parts, Vault};
+use super::options::{KeyVaultOptions, SecretPolicy, VaultOptions};
+use super::parse;
+use super::policy::{VaultPolicy, hosts_of};
+use super::resolved::Resolved;
+use super::resolver::{ResolverOrder, SecretResolver};
+use super::{Reference, ReferenceId};
+
+/// Parser, vault policy, cache, gates and clients: one per configuration. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct References(Arc<Inner>);
+
+type Vaults = HashMap<(Box<str>, Collection), Arc<Vault>>;
+
+struct Inner {
+    options: KeyVaultOptions,
+    policy: VaultPolicy,
+    /// Options of single vaults, by host.
+    named: HashMap<Box<str>, VaultOptions>,
+    credential: Option<Arc<CachedCredential>>,
+    transport: Arc<dyn HttpClient>,
+    allow: Box<dyn Fn(&str) + Send + Sync>,
+    clock: Arc<dyn WallClock>,
+    vaults: Mutex<Vaults>,
+    in_all: Semaphore,
+    cache: Cache,
+    audit: Audit,
+}
+
+const NO_CREDENTIAL: &str = "there is no credential for Key Vault: set `default_credential()`, `credential(..)` or \
+    `KeyVaultOptions::credential(..)`";
+
+impl References {
+    /// Checks the options. No I/O. `allow` is told every vault (host, and port if there is one) that passed the
+    /// policy, before the first request to it.
+    pub(crate) fn new(
+        options: KeyVaultOptions,
+        default_credential: Option<Arc<dyn TokenCredential>>,
+        transport: Arc<dyn HttpClient>,
+        allow: impl Fn(&str) + Send + Sync + 'static,
+        clock: Arc<dyn WallClock>,
+    ) -> Result<Self> {
+        let policy = options.validate()?;
+        let mut named = HashMap::new();
+        for vault in &options.vaults {
+            for host in hosts_of(&vault.vault)? {
+                if named.insert(host, vault.clone()).is_some() {
+                    return Err(Error::option(
+                        "KeyVaultOptions::vault names one vault twice",
+                    ));
+                }
+            }
+        }
+        if let Some(short) = options
+            .interval()
+            .filter(|interval| *interval < BUSY_INTERVAL)
+        {
+            tracing::warn!(
+                interval_seconds = short.as_secs(),
+                "secrets are read more often than once a minute; the vault's quota is shared with its other users"
+            );
+        }
+        let credential = options.credential.clone().or(default_credential);
+        Ok(Self(Arc::new(Inner {
+            credential: credential
+                .map(|credential| CachedCredential::with_clock(credential, clock.clone())),
+            in_all: Semaphore::new(options.in_all),
+            options,
+            policy,
+            named,
+            transport,
+            allow: Box::new(allow),
+            clock,
+            vaults: Mutex::default(),
+            cache: Cache::default(),
+            audit: Audit::default(),
+        })))
+    }
+
+    pub(crate) fn options(&self) -> &KeyVaultOptions {
+        &self.0.options
+    }
+
+    /// Recognises a reference and checks it against the vault policy. `None` if the setting is not one.
+    pub(crate) fn parse(
+        &self,
+        setting: &ConfigurationSetting,
+    ) -> Option<Result<Reference, SecretError>> {
+        (setting.kind() == ContentKind::SecretReference).then(|| self.0.parse(setting))
+    }
+
+    /// The last value that was read.
+    pub(crate) fn held(&self, id: &ReferenceId) -> Option<Arc<Resolved>> {
+        self.0.cache.held(id)
+    }
+
+    /// Reads one reference now: one request at most for any number of callers, none for a version at hand, none
+    /// while the vault's gate is closed. Never waits for a later attempt. What is held is replaced by success alone.
+    pub(crate) async fn read(&self, id: &ReferenceId) -> Result<Arc<Resolved>, ReadFailure> {
+        let entry = self.0.cache.entry(id);
+        if id.is_versioned()
+            && let Some(held) = entry.held()
+        {
+            return Ok(held);
+        }
+        let begin = || {
+            let (inner, entry, id) = (self.0.clone(), entry.clone(), id.clone());
+            async move {
+                let resolved = Arc::new(inner.resolve(&id).await?);
+                entry.replace(resolved.clone());
+                Ok(resolved)
+            }
+            .boxed()
+        };
+        entry.join(begin).await
+    }
+
+    /// What the application's own rule says about a failure.
+    pub(crate) fn decide(&self, error: &SecretError) -> Option<SecretPolicy> {
+        let decide = self.0.options.decide.as_ref()?;
+        let decided = std::panic::catch_unwind(AssertUnwindSafe(|| decide(error)));
+        decided
+            .inspect_err(|_| tracing::warn!("the rule of KeyVaultOptions::on_error panicked"))
+            .ok()
+    }
+
+    /// A generation was published that uses exactly these: forgets all others.
+    pub(crate) fn retain(&self, ids: &BTreeSet<ReferenceId>) {
+        self.0.cache.retain(ids);
+        self.0
+            .audit
+            .published(ids.iter().map(ReferenceId::vault_host));
+    }
+
+    /// Until when a vault wants no requests, if it said so.
+    pub(crate) fn gate(&self, vault_host: &str) -> Option<Instant> {
+        let vaults = self.0.vaults();
+        let of_host = vaults.iter().filter(|((host, _), _)| **host == *vault_host);
+        of_host.filter_map(|(_, vault)| vault.closed_until()).max()
+    }
+}
+
+const BUSY_INTERVAL: Duration = Duration::from_secs(60);
+
+impl Inner {
+    fn parse(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
+        let error =
+            |kind| SecretError::new(kind).with_setting(setting.key(), setting.label().as_str());
+        let invalid = |flaw| error(SecretErrorKind::InvalidReference).with_hint(flaw);
+        let (collection, id) = parse::target(setting.value()).map_err(invalid)?;
+        let named = |flaw| invalid(flaw).with_secret(id.vault_host(), id.name(), id.version());
+        match collection {
+            Collection::Certificates => return Err(named(parse::CERTIFICATE)),
+            Collection::Keys if !self.options.resolve_keys => return Err(named(parse::KEY)),
+            Collection::Keys | Collection::Secrets => {}
+        }
+        self.policy.check(collection, &id).map_err(|flaw| {
+            error(SecretErrorKind::ForeignVault)
+                .with_vault(id.vault_host())
+                .with_hint(flaw)
+        })?;
+        let policy = match setting.tag(SecretPolicy::TAG) {
+            None => None,
+            Some(text) => Some(SecretPolicy::of_tag(text).ok_or_else(|| named(parse::POLICY_TAG))?),
+        };
+        let id = match collection {
+            Collection::Keys => ReferenceId::Key(KeyIdentifier::from_parts(id)),
+            _ => ReferenceId::Secret(SecretIdentifier::from_parts(id)),
+        };
+        Ok(Reference {
+            id,
+            policy,
+            parse_json: self.options.json_secrets,
+        })
+    }
+
+    /// Asks the resolvers and the vault in their order.
+    async fn resolve(&self, id: &ReferenceId) -> Result<Resolved, ReadFailure> {
+        let mut outcome = match self.ask_resolvers(ResolverOrder::First, id).await {
+            Ok(Some(resolved)) => return Ok(resolved),
+            Ok(None) => self.ask_vault(id).await,
+            Err(failure) => Err(failure),
+        };
+        for (order, also) in [
+            (
+                ResolverOrder::IfAbsent,
+                is_absent as fn(&ReadFailure) -> bool,
+            ),
+            (ResolverOrder::IfFailed, |_| true),
+        ] {
+            outcome = match outcome {
+                Err(failure) if also(&failure) => match self.ask_resolvers(order, id).await {
+                    Ok(Some(resolved)) => Ok(resolved),
+                    Ok(None) => Err(failure),
+                    Err(newer) => Err(newer),
+                },
+                settled => settled,
+            };
+        }
+        outcome
+    }
+
+    async fn ask_resolvers(
+        &self,
+        order: ResolverOrder,
+        id: &ReferenceId,
+    ) -> Result<Option<Resolved>, ReadFailure> {
+        let ReferenceId::Secret(id) = id else {
+            return Ok(None);
+        };
+        for (_, resolver) in self.options.resolvers.iter().filter(|(at, _)| *at == order) {
+            if let Some(resolved) = self.ask_resolver(resolver, id).await? {
+                return Ok(Some(resolved));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ask_resolver(
+        &self,
+        resolver: &Arc<dyn SecretResolver>,
+        id: &SecretIdentifier,
+    ) -> Result<Option<Resolved>, ReadFailure> {
+        let failed = |hint| Err(ReadFailure::new(SecretErrorKind::Unreachable).with_hint(hint));
+        let _permit = self.in_all.acquire().await;
+        let call = async { resolver.resolve(id).await };
+        let call = tokio::time::timeout(self.options.timeout, call);
+        match AssertUnwindSafe(call).catch_unwind().await {
+            Ok(Ok(Ok(resolved))) => Ok(resolved.map(Resolved::Secret)),
+            Ok(Ok(Err(_))) => failed("a SecretResolver failed"),
+            Ok(Err(_)) => failed("a SecretResolver did not answer in time"),
+            Err(_) => failed("a SecretResolver panicked"),
+        }
+    }
+
+    async fn ask_vault(&self, id: &ReferenceId) -> Result<Resolved, ReadFailure> {
+        let vault = self.vault(id)?;
+        vault.read(id, &self.in_all).await
+    }
+
+    /// The vault of an identifier. Its client is made on the first use, after the policy was asked once more.
+    fn vault(&self, id: &ReferenceId) -> Result<Arc<Vault>, ReadFailure> {
+        let host = id.vault_host();
+        let mut vaults = self.vaults();
+        let place = (Box::from(host), id.collection());
+        if let Some(vault) = vaults.get(&place) {
+            self.audit.used(host);
+            return Ok(vault.clone());
+        }
+        let foreign = |flaw| ReadFailure::new(SecretErrorKind::ForeignVault).with_hint(flaw);
+        let mut admitted = self
+            .policy
+            .check(id.collection(), id.parts())
+            .map_err(foreign)?;
+        let own = self.named.get(host);
+        if let Some(audience) = own.and_then(|own| own.audience.clone()) {
+            admitted.audience = audience;
+        }
+        let parts = Parts {
+            credential: self.credential_for(own)?,
+            transport: self.transport.clone(),
+            clock: self.clock.clone(),
+            api_version: own
+                .and_then(|own| own.api_version.clone())
+                .or_else(|| self.options.api_version.clone()),
+            concurrency: self.options.per_vault,
+            timeout: self.options.timeout,
+        };
+        let vault = Vault::new(id, &admitted, parts).map_err(|_| {
+            ReadFailure::new(SecretErrorKind::InvalidReference)
+                .with_hint("no client for this vault")
+        })?;
+        (self.allow)(host);
+        self.audit.used(host);
+        let vault = Arc::new(vault);
+        vaults.insert(place, vault.clone());
+        Ok(vault)
+    }
+
+    fn credential_for(
+        &self,
+        own: Option<&VaultOptions>,
+    ) -> Result<Arc<CachedCredential>, ReadFailure> {
+        let own = own.and_then(|own| own.credential.clone());
+        own.map(|own| CachedCredential::with_clock(own, self.clock.clone()))
+            .or_else(|| self.credential.clone())
+            .ok_or_else(|| ReadFailure::new(SecretErrorKind::Credential).with_hint(NO_CREDENTIAL))
+    }
+
+    fn vaults(&self) -> MutexGuard<'_, Vaults> {
+        self.vaults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// There is no such secret, or nobody who could ask for it.
+fn is_absent(failure: &ReadFailure) -> bool {
+    failure.kind == SecretErrorKind::NotFound
+        || (failure.kind == SecretErrorKind::Credential && failure.hint == Some(NO_CREDENTIAL))
+}
+
+impl fmt::Debug for References {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("References")
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}

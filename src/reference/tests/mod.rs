@@ -1,0 +1,70 @@
+//! Tests of references against the emulator, in memory, mostly on a paused clock.
+
+mod gate;
+mod hostile;
+mod identifiers;
+mod options;
+mod parsing;
+mod reading;
+mod resolvers;
+mod vaults;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use azure_core::credentials::TokenCredential;
+use config_azure_emulator::{ClockHandle, Emulator};
+
+use crate::setting::ConfigurationSetting;
+use crate::time::WallClock;
+use crate::transport::{Guard, HostKind, HostPolicy, Limits, Origin};
+
+use super::{KeyVaultOptions, ReferenceId, References, SecretIdentifier};
+
+const REFERENCE: &str = "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
+
+/// The emulator's wall clock as the library's.
+#[derive(Debug)]
+struct EmulatorClock(ClockHandle);
+
+impl WallClock for EmulatorClock {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+/// References to an emulated world, through the guarded transport, with the emulator's credential.
+fn references(emulator: &Emulator, options: KeyVaultOptions) -> References {
+    references_with(emulator, options, emulator.credential())
+}
+
+fn references_with(
+    emulator: &Emulator,
+    options: KeyVaultOptions,
+    credential: Arc<dyn TokenCredential>,
+) -> References {
+    let hosts = HostPolicy::new();
+    let transport = Guard::new(emulator.transport(), hosts.clone(), Limits::default());
+    let allow = move |host: &str| {
+        let url = format!("https://{host}/").parse().unwrap();
+        hosts.allow(Origin::of(&url).unwrap(), HostKind::Vault);
+    };
+    let clock = Arc::new(EmulatorClock(emulator.clock()));
+    References::new(options, Some(credential), transport, allow, clock).unwrap()
+}
+
+fn setting(key: &str, uri: &str) -> ConfigurationSetting {
+    let value = serde_json::json!({ "uri": uri }).to_string();
+    ConfigurationSetting::new(key, value).with_content_type(REFERENCE)
+}
+
+fn secret_id(uri: &str) -> ReferenceId {
+    ReferenceId::Secret(SecretIdentifier::parse(uri).unwrap())
+}
+
+fn text(resolved: &super::Resolved) -> &str {
+    match resolved {
+        super::Resolved::Secret(secret) => secret.value().expose_secret(),
+        super::Resolved::Key(_) => panic!("a key"),
+    }
+}

@@ -1,0 +1,138 @@
+//! Vaults with options of their own, other clouds, exact origins, and the audit of new vaults.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use config_azure_emulator::{Emulator, Fault, Route};
+
+use super::super::VaultOptions;
+use super::*;
+use crate::error::SecretErrorKind;
+
+#[tokio::test(start_paused = true)]
+async fn api_version_and_credential_per_vault() {
+    let emulator = Emulator::builder()
+        .vault("kv-orders")
+        .vault("kv-shared")
+        .in_memory();
+    for vault in ["kv-orders", "kv-shared"] {
+        emulator.vault(vault).set_secret("db", vault);
+    }
+    let own = Arc::new(Counted {
+        inner: emulator.credential(),
+        calls: AtomicUsize::new(0),
+    });
+    let options = KeyVaultOptions::new().api_version("7.5").vault(
+        VaultOptions::new("kv-shared")
+            .credential(own.clone())
+            .api_version("7.4"),
+    );
+    let references = references(&emulator, options);
+    for vault in ["kv-orders", "kv-shared"] {
+        let id = secret_id(&emulator.vault(vault).secret_uri("db"));
+        assert_eq!(text(&references.read(&id).await.unwrap()), vault);
+    }
+    assert_eq!(own.calls.load(Ordering::Relaxed), 1);
+    assert_eq!(emulator.credential().calls(), 2);
+    let asked = |host: &str, version: &str| {
+        let route = Route::secret().host(format!("{host}.vault.azure.net"));
+        emulator
+            .log()
+            .count(route.query(format!("api-version={version}")))
+    };
+    assert_eq!(
+        (asked("kv-orders", "7.5"), asked("kv-shared", "7.4")),
+        (1, 1)
+    );
+}
+
+#[derive(Debug)]
+struct Counted {
+    inner: Arc<dyn TokenCredential>,
+    calls: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Counted {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<azure_core::credentials::TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<azure_core::credentials::AccessToken> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.inner.get_token(scopes, options).await
+    }
+}
+
+/// The guard behind it knows no host that the policy did not admit; a redirect or a flood is an error of the vault.
+#[tokio::test(start_paused = true)]
+async fn t05_t10_redirects_and_floods_are_refused() {
+    let emulator = Emulator::builder()
+        .vault("kv-orders")
+        .vault("kv-evil0")
+        .in_memory();
+    emulator.vault("kv-orders").set_secret("db", "hunter2");
+    let references = references(&emulator, KeyVaultOptions::new());
+    let id = secret_id(&emulator.vault("kv-orders").secret_uri("db"));
+    for status in [301, 302, 303, 307, 308] {
+        let redirect =
+            Fault::status(status).header("location", "https://kv-evil0.vault.azure.net/secrets/db");
+        emulator
+            .faults()
+            .script(Route::secret(), Fault::Answer(redirect), Some(1));
+        let failure = references.read(&id).await.unwrap_err();
+        assert_eq!(failure.kind, SecretErrorKind::InvalidAnswer, "{failure:?}");
+    }
+    let flood = Fault::status(200).body("application/json", "x".repeat(300 << 10));
+    emulator
+        .faults()
+        .script(Route::secret(), Fault::Answer(flood), Some(1));
+    let failure = references.read(&id).await.unwrap_err();
+    assert!(failure.hint.unwrap().contains("longer"), "{failure:?}");
+    assert_eq!(
+        emulator
+            .log()
+            .count(Route::any().host("kv-evil0.vault.azure.net")),
+        0
+    );
+    assert_eq!(text(&references.read(&id).await.unwrap()), "hunter2");
+}
+
+#[test]
+fn t02_a_new_vault_is_one_audit_event() {
+    let (events, guard) = crate::testing::events::capture("config_azure::audit");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let emulator = Emulator::builder()
+            .vault("kv-orders")
+            .vault("kv-shared")
+            .vault("kv-moved")
+            .in_memory();
+        let references = references(&emulator, KeyVaultOptions::new());
+        let id = |vault: &str| secret_id(&emulator.vault(vault).secret_uri("db"));
+        let read = async |vault: &str| drop(references.read(&id(vault)).await);
+        read("kv-orders").await;
+        read("kv-shared").await;
+        references.retain(&[id("kv-orders"), id("kv-shared")].into());
+        assert_eq!(events.count(), 0, "the first generation is no news");
+        read("kv-moved").await;
+        read("kv-moved").await;
+        assert_eq!(events.count(), 1);
+        let event = events.text();
+        assert!(
+            event.contains("kv-moved.vault.azure.net")
+                && event.contains("kv-orders.vault.azure.net"),
+            "{event}"
+        );
+        references.retain(&[id("kv-orders"), id("kv-moved")].into());
+        read("kv-moved").await;
+        read("kv-orders").await;
+        assert_eq!(events.count(), 1);
+        read("kv-shared").await;
+        assert_eq!(events.count(), 2, "it was gone, so it is news again");
+    });
+    drop(guard);
+}

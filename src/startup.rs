@@ -1,0 +1,174 @@
+//! The first load: retried inside one budget for store and vaults, and never silent for long.
+
+use std::time::Duration;
+
+use tokio::time::{sleep_until, timeout_at};
+
+use crate::error::{Error, ErrorKind, Result, SecretErrorKind};
+use crate::load::{Candidate, Draft, Pipeline};
+use crate::time::{Instant, later};
+
+/// How patient the first load is.
+///
+/// ```
+/// use std::time::Duration;
+/// use config_azure::StartupOptions;
+///
+/// // A service under an orchestrator that restarts it anyway:
+/// let startup = StartupOptions::new().deadline(Duration::from_secs(30)).fail_fast();
+/// ```
+#[derive(Debug, Clone)]
+pub struct StartupOptions {
+    deadline: Duration,
+    permission_grace: Duration,
+    optional: bool,
+}
+
+impl Default for StartupOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StartupOptions {
+    /// The defaults: 100 s for everything, 15 s of patience with missing permissions, a failure is an error.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            deadline: Duration::from_secs(100),
+            permission_grace: Duration::from_secs(15),
+            optional: false,
+        }
+    }
+
+    /// How long the first load may take in all, store and vaults together. Default 100 s, as in the official providers.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// For how long a 403 or 404 is retried, because a role that was just granted takes time to arrive. Default 15 s.
+    #[must_use]
+    pub fn permission_grace(mut self, grace: Duration) -> Self {
+        self.permission_grace = grace;
+        self
+    }
+
+    /// A 403 or 404 fails at once: no [`permission_grace`](Self::permission_grace).
+    #[must_use]
+    pub fn fail_fast(self) -> Self {
+        self.permission_grace(Duration::ZERO)
+    }
+
+    /// Starts with an empty layer if the first load fails, says so loudly, and keeps trying in the background.
+    ///
+    /// Mistakes that waiting does not mend (a bad selector, a reference that is not one) stay errors.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// True if a start without the store is wanted, and the failure is one that time may mend.
+    pub(crate) fn forgives(&self, error: &Error) -> bool {
+        self.optional && (may_heal(error, true) || error.kind() == ErrorKind::Timeout)
+    }
+}
+
+/// Loads for the first time: nothing is spawned, nothing is published; the caller publishes the draft.
+pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) -> Result<Draft> {
+    let started = Instant::now();
+    let deadline = later(started, options.deadline);
+    let mut fetched: Option<Candidate> = None;
+    let mut attempt = 0;
+    let mut last: Option<Error> = None;
+    loop {
+        let pass = pipeline.first_pass(fetched.take());
+        let Ok((result, candidate)) = timeout_at(deadline, loud_when_slow(pass, pipeline)).await
+        else {
+            return Err(last.unwrap_or_else(|| out_of_time(pipeline)));
+        };
+        let error = match result {
+            Ok(draft) => return Ok(draft),
+            Err(error) => error,
+        };
+        fetched = candidate;
+        if !may_heal(&error, started.elapsed() < options.permission_grace) {
+            return Err(error);
+        }
+        let wait = delay(started.elapsed(), attempt, &error);
+        attempt += 1;
+        tracing::warn!(
+            attempt,
+            endpoint = pipeline.endpoint(),
+            status = error.status(),
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "the first load failed and is tried again: {error}"
+        );
+        last = Some(error);
+        // One more try just before the deadline instead of giving up early.
+        let last_call = deadline
+            .checked_sub(Duration::from_secs(1))
+            .unwrap_or(deadline);
+        let next = later(Instant::now(), wait);
+        if Instant::now() >= last_call {
+            sleep_until(deadline).await;
+        } else {
+            sleep_until(next.min(last_call)).await;
+        }
+    }
+}
+
+/// True if the same load may succeed later: nobody but time has to do anything.
+fn may_heal(error: &Error, in_grace: bool) -> bool {
+    match error.kind() {
+        ErrorKind::Credential => true,
+        ErrorKind::Forbidden | ErrorKind::NotFound => in_grace,
+        ErrorKind::Reference => error.failures().iter().all(|failure| match failure.kind() {
+            SecretErrorKind::Forbidden | SecretErrorKind::NotFound => in_grace,
+            _ => failure.is_transient(),
+        }),
+        _ => error.is_transient(),
+    }
+}
+
+/// The official providers' steps by time since the start (5 s, 10 s, 30 s), then doubling to 10 min with ± 25 %.
+fn delay(elapsed: Duration, attempt: u32, error: &Error) -> Duration {
+    const CAP: Duration = Duration::from_secs(600);
+    let ours = match elapsed.as_secs() {
+        0..100 => Duration::from_secs(5),
+        100..200 => Duration::from_secs(10),
+        200..600 => Duration::from_secs(30),
+        _ => Duration::from_secs(30)
+            .saturating_mul(1 << attempt.min(5))
+            .min(CAP)
+            .mul_f64(0.75 + fastrand::f64() / 2.0),
+    };
+    let theirs = error
+        .failures()
+        .iter()
+        .filter_map(crate::SecretError::retry_after)
+        .chain(error.retry_after())
+        .max();
+    ours.max(theirs.unwrap_or_default().min(CAP))
+}
+
+/// Says after two seconds what is being waited for, so that a hanging start never looks like nothing.
+async fn loud_when_slow<T>(work: impl Future<Output = T>, pipeline: &Pipeline) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(Duration::from_millis(1_800)) => {}
+    }
+    tracing::warn!(
+        endpoint = pipeline.endpoint(),
+        "still waiting for the first load"
+    );
+    work.await
+}
+
+fn out_of_time(pipeline: &Pipeline) -> Error {
+    Error::new(ErrorKind::Timeout, "no answer within the startup deadline")
+        .with_endpoint(pipeline.endpoint())
+}

@@ -1,0 +1,188 @@
+//! Asking whether anything changed: one conditional request per remembered page, many at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::Scope;
+use super::client::EndpointClient;
+use super::page::{Budget, Chain, LoadLimits, Page, read_page};
+use super::selection::{Query, QueryKind, Selection, Target};
+use super::snapshot::{read_referenced, read_snapshot};
+use super::walk::{List, Walk};
+use crate::error::Result;
+
+/// Conditional requests in flight at a time.
+const PAGES_AT_ONCE: usize = 16;
+/// Lists that are put together at a time.
+const LISTS_AT_ONCE: usize = 8;
+
+/// Where a page starts, and the page that stands there now: the known one if it is unchanged.
+type Checked = HashMap<Option<Box<str>>, Arc<Page>>;
+
+/// The lists after a check, and whether any of them differs from the known one.
+pub(super) async fn check_lists(
+    client: &EndpointClient,
+    selection: &Selection,
+    known: &Walk,
+    scope: Scope,
+    limits: LoadLimits,
+) -> Result<(Vec<Arc<List>>, bool)> {
+    let budget = Budget::new(limits);
+    let mut checked: Vec<Checked> = vec![Checked::new(); known.lists().len()];
+    let jobs = jobs(selection, known, scope);
+    // The first answer shows whether the endpoint is there at all; only then does the rest set out.
+    if let Some(first) = jobs.first() {
+        let (list, page) = check_page(client, first, &budget).await?;
+        checked[list].insert(page.start.clone(), page);
+    }
+    // By index: a closure over references would not let the future be sent.
+    let mut answers = stream::iter(1..jobs.len())
+        .map(|at| check_page(client, &jobs[at], &budget))
+        .buffer_unordered(PAGES_AT_ONCE);
+    while let Some((list, page)) = answers.try_next().await? {
+        checked[list].insert(page.start.clone(), page);
+    }
+    drop(answers);
+    let lists: Vec<Arc<List>> = stream::iter(0..checked.len())
+        .map(|at| {
+            let (query, list) = (&selection.queries()[at], &known.lists()[at]);
+            renew(client, query, list, &checked[at], &budget)
+        })
+        .buffered(LISTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let changed = lists
+        .iter()
+        .zip(known.lists())
+        .any(|(new, old)| !Arc::ptr_eq(new, old));
+    Ok((lists, changed))
+}
+
+/// One remembered page to ask for.
+struct Job<'a> {
+    list: usize,
+    query: &'a Query,
+    page: &'a Arc<Page>,
+}
+
+/// Every page that can change: neither snapshots nor the past can.
+fn jobs<'a>(selection: &'a Selection, known: &'a Walk, scope: Scope) -> Vec<Job<'a>> {
+    selection
+        .queries()
+        .iter()
+        .zip(known.lists())
+        .enumerate()
+        .filter(|(_, (query, _))| can_change(query) && scope.covers(query.kind))
+        .flat_map(|(list, (query, known))| {
+            let pages = known.pages.iter();
+            pages.map(move |page| Job { list, query, page })
+        })
+        .collect()
+}
+
+fn can_change(query: &Query) -> bool {
+    matches!(query.target, Target::Filter { as_of: None, .. })
+}
+
+/// The page itself if it is unchanged, or what now stands where it started, with the index of its list.
+async fn check_page(
+    client: &EndpointClient,
+    job: &Job<'_>,
+    budget: &Budget,
+) -> Result<(usize, Arc<Page>)> {
+    let known = job.page;
+    let (start, etag) = (known.start.as_deref(), known.etag.as_deref());
+    let answer = read_page(client, &job.query.target, start, etag, budget).await?;
+    let page = match answer {
+        Some(new) if !new.same_content(known) => Arc::new(new),
+        _ => Arc::clone(known),
+    };
+    Ok((job.list, page))
+}
+
+/// Puts a list together from checked pages. Where a page now leads to a place that was not checked, the walk
+/// goes on from there until it meets a checked page again or ends.
+async fn renew(
+    client: &EndpointClient,
+    query: &Query,
+    known: &Arc<List>,
+    checked: &Checked,
+    budget: &Budget,
+) -> Result<Arc<List>> {
+    if checked.is_empty() {
+        return look_again_for_missing(client, query, known, budget).await;
+    }
+    let mut chain = Chain::default();
+    let mut start: Option<Box<str>> = None;
+    loop {
+        let page = match checked.get(&start) {
+            Some(page) => Arc::clone(page),
+            None => Arc::new(
+                read_page(client, &query.target, start.as_deref(), None, budget)
+                    .await?
+                    .ok_or_else(|| client.absent())?,
+            ),
+        };
+        start = chain.push(page)?;
+        if start.is_none() {
+            break;
+        }
+    }
+    let pages = chain.into_pages();
+    let snapshots = read_referenced(client, &pages, &known.snapshots, budget, &|_| {}).await?;
+    let list = List {
+        pages,
+        snapshots,
+        missing: false,
+    };
+    Ok(same_or_new(known, list))
+}
+
+/// A snapshot does not change, but one that was missing may have come into being.
+async fn look_again_for_missing(
+    client: &EndpointClient,
+    query: &Query,
+    known: &Arc<List>,
+    budget: &Budget,
+) -> Result<Arc<List>> {
+    let Target::Snapshot { name, .. } = &query.target else {
+        return Ok(Arc::clone(known));
+    };
+    if !known.missing {
+        return Ok(Arc::clone(known));
+    }
+    let content = read_snapshot(client, name, budget, &|_| {}).await?;
+    Ok(match content {
+        None => Arc::clone(known),
+        Some(pages) => Arc::new(List {
+            pages: pages.to_vec(),
+            snapshots: known.snapshots.clone(),
+            missing: false,
+        }),
+    })
+}
+
+fn same_or_new(known: &Arc<List>, list: List) -> Arc<List> {
+    let same_pages = known.pages.len() == list.pages.len()
+        && known
+            .pages
+            .iter()
+            .zip(&list.pages)
+            .all(|(old, new)| Arc::ptr_eq(old, new));
+    if same_pages && known.snapshots == list.snapshots {
+        return Arc::clone(known);
+    }
+    Arc::new(list)
+}
+
+impl Scope {
+    fn covers(self, kind: QueryKind) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Settings => kind == QueryKind::Settings,
+            Self::Flags => kind == QueryKind::Flags,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Reading pages, one after the other, within bounds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use azure_core::http::Url;
+use azure_core::http::headers::{ETAG, HeaderName, Headers};
+use bytes::Bytes;
+
+use super::client::{Answer, Call, EndpointClient, Media};
+use super::link::{continuation, next_in_header};
+use super::selection::Target;
+use super::wire::{ListPage, list_page};
+use crate::error::{Error, ErrorKind, Result};
+use crate::setting::ConfigurationSetting;
+
+const LINK: HeaderName = HeaderName::from_static("link");
+/// Pages of one list. A thousand full pages hold the 100,000 settings that a load may have.
+const MOST_PAGES: usize = 1_000;
+
+/// One page, and what is needed to ask whether it is still the same.
+#[derive(Debug, PartialEq)]
+pub(super) struct Page {
+    /// The continuation that led to it; `None` for the first.
+    pub(super) start: Option<Box<str>>,
+    /// The continuation that leads on; `None` for the last.
+    pub(super) next: Option<Box<str>>,
+    /// The page's ETag, byte for byte as the service wrote it.
+    pub(super) etag: Option<Box<str>>,
+    pub(super) items: Vec<Arc<ConfigurationSetting>>,
+}
+
+impl Page {
+    /// True if it holds the same settings and leads to the same place, whatever its own ETag says.
+    pub(super) fn same_content(&self, other: &Self) -> bool {
+        self.next == other.next && self.items == other.items
+    }
+}
+
+/// How much one load may bring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadLimits {
+    /// Bytes of all pages together, after decompression.
+    pub(crate) bytes: usize,
+    /// Settings of all pages together.
+    pub(crate) settings: usize,
+}
+
+impl Default for LoadLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            settings: 100_000,
+        }
+    }
+}
+
+/// What is left of the limits during one load.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: AtomicUsize,
+    settings: AtomicUsize,
+    limits: LoadLimits,
+}
+
+impl Budget {
+    pub(super) fn new(limits: LoadLimits) -> Self {
+        Self {
+            bytes: AtomicUsize::new(0),
+            settings: AtomicUsize::new(0),
+            limits,
+        }
+    }
+
+    fn spend(&self, bytes: usize, settings: usize) -> Result<()> {
+        let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let settings = self.settings.fetch_add(settings, Ordering::Relaxed) + settings;
+        let over = |what, most| {
+            let message = format!("the selected settings are more than {most} {what}");
+            Err(Error::new(ErrorKind::TooLarge, message))
+        };
+        if bytes > self.limits.bytes {
+            return over("bytes", self.limits.bytes);
+        }
+        if settings > self.limits.settings {
+            return over("in number", self.limits.settings);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the page that `start` leads to. `None` if it still has the ETag `known`.
+pub(super) async fn read_page(
+    client: &EndpointClient,
+    target: &Target,
+    start: Option<&str>,
+    known: Option<&str>,
+    budget: &Budget,
+) -> Result<Option<Page>> {
+    let as_of = match target {
+        Target::Filter { as_of, .. } => *as_of,
+        Target::Snapshot { .. } => None,
+    };
+    let call = Call::new(client.lines().page(target, start), Media::List)
+        .known(known)
+        .as_of(as_of);
+    match client.get(&call).await? {
+        Answer::Unchanged => Ok(None),
+        Answer::Absent => Err(client.absent()),
+        Answer::Found { url, headers, body } => {
+            let page = parse(start, &url, &headers, &body, budget);
+            page.map(Some)
+                .map_err(|error| error.with_endpoint(client.endpoint().as_str()))
+        }
+    }
+}
+
+fn parse(
+    start: Option<&str>,
+    url: &Url,
+    headers: &Headers,
+    body: &Bytes,
+    budget: &Budget,
+) -> Result<Page> {
+    let parsed = list_page(body)?;
+    budget.spend(body.len(), parsed.items.len())?;
+    let link = parsed
+        .next_link
+        .as_deref()
+        .or_else(|| next_in_header(headers.get_optional_str(&LINK)?));
+    let next = link.map(|link| continuation(link, url)).transpose()?;
+    if next.is_some() && next.as_deref() == start {
+        return Err(looping());
+    }
+    Ok(Page {
+        start: start.map(Into::into),
+        next,
+        etag: page_etag(headers, &parsed),
+        items: parsed.items,
+    })
+}
+
+/// The header as it is; without one, the ETag of the body in quotes.
+fn page_etag(headers: &Headers, page: &ListPage) -> Option<Box<str>> {
+    if let Some(header) = headers.get_optional_str(&ETAG) {
+        return Some(header.trim().into()).filter(|etag: &Box<str>| !etag.is_empty());
+    }
+    let etag = page.etag.as_ref()?.as_str();
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
+    (!etag.is_empty() && etag.bytes().all(plain)).then(|| format!("\"{etag}\"").into())
+}
+
+/// Takes pages in order and refuses a list that never ends.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    pages: Vec<Arc<Page>>,
+    seen: std::collections::HashSet<Box<str>>,
+}
+
+impl Chain {
+    /// Adds a page; the continuation to go on from, or `None` after the last page.
+    pub(super) fn push(&mut self, page: Arc<Page>) -> Result<Option<Box<str>>> {
+        let next = page.next.clone();
+        let last_and_empty = next.is_none() && page.items.is_empty();
+        self.pages.push(page);
+        if self.pages.len() > MOST_PAGES && !last_and_empty {
+            let message = format!("a list has more than {MOST_PAGES} pages");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        if let Some(next) = &next
+            && !self.seen.insert(next.clone())
+        {
+            return Err(looping());
+        }
+        Ok(next)
+    }
+
+    pub(super) fn into_pages(self) -> Vec<Arc<Page>> {
+        self.pages
+    }
+}
+
+fn looping() -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        "the pages of a list lead back to one another",
+    )
+}
+
+/// Reads all pages of a list, telling each as it arrives.
+pub(super) async fn read_pages(
+    client: &EndpointClient,
+    target: &Target,
+    budget: &Budget,
+    arrived: &(dyn Fn(&Page) + Send + Sync),
+) -> Result<Vec<Arc<Page>>> {
+    let mut chain = Chain::default();
+    let mut start: Option<Box<str>> = None;
+    loop {
+        let page = read_page(client, target, start.as_deref(), None, budget)
+            .await?
+            .ok_or_else(|| client.absent())?;
+        arrived(&page);
+        start = chain.push(Arc::new(page))?;
+        if start.is_none() {
+            return Ok(chain.into_pages());
+        }
+    }
+}

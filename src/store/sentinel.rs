@@ -1,0 +1,82 @@
+//! Single settings that are watched as a signal. Their absence is a state like any other.
+
+use std::sync::Arc;
+
+use azure_core::http::headers::ETAG;
+
+use super::client::{Answer, Call, EndpointClient, Media};
+use super::query::fits_path;
+use super::wire::{list_page, setting};
+use crate::error::Result;
+use crate::setting::Label;
+
+/// A watched setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sentinel {
+    pub(crate) key: Box<str>,
+    pub(crate) label: Label,
+}
+
+/// What was last seen of each watched setting, in their order. Clones share it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SentinelMarks(Arc<[Mark]>);
+
+/// What was seen of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mark {
+    Absent,
+    /// Its ETag, as the service wrote it.
+    Present(Box<str>),
+}
+
+/// What a look at the sentinels gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SentinelOutcome {
+    Unchanged,
+    Changed(SentinelMarks),
+}
+
+/// Looks at all sentinels. Those that `known` has marks for are asked for conditionally.
+pub(super) async fn read_sentinels(
+    client: &EndpointClient,
+    sentinels: &[Sentinel],
+    known: &SentinelMarks,
+) -> Result<SentinelMarks> {
+    let mut marks = Vec::with_capacity(sentinels.len());
+    for (at, sentinel) in sentinels.iter().enumerate() {
+        marks.push(read(client, sentinel, known.0.get(at)).await?);
+    }
+    Ok(SentinelMarks(marks.into()))
+}
+
+async fn read(client: &EndpointClient, sentinel: &Sentinel, known: Option<&Mark>) -> Result<Mark> {
+    let by_path = fits_path(&sentinel.key);
+    let media = if by_path { Media::Item } else { Media::List };
+    let line = client.lines().item(&sentinel.key, sentinel.label.as_str());
+    let etag = match known {
+        // A list's own ETag is not the setting's, so only a path can be asked for conditionally.
+        Some(Mark::Present(etag)) if by_path => Some(&**etag),
+        _ => None,
+    };
+    let (headers, body) = match client.get(&Call::new(line, media).known(etag)).await? {
+        Answer::Unchanged => return Ok(known.cloned().unwrap_or(Mark::Absent)),
+        Answer::Absent => return Ok(Mark::Absent),
+        Answer::Found { headers, body, .. } => (headers, body),
+    };
+    let at_endpoint = |error: crate::Error| error.with_endpoint(client.endpoint().as_str());
+    if !by_path {
+        let page = list_page(&body).map_err(at_endpoint)?;
+        let first = page.items.first();
+        return Ok(first.map_or(Mark::Absent, |setting| quoted(setting.etag().as_str())));
+    }
+    let found = setting(&body).map_err(at_endpoint)?;
+    let header = headers.get_optional_str(&ETAG).map(str::trim);
+    Ok(match header.filter(|etag| !etag.is_empty()) {
+        Some(etag) => Mark::Present(etag.into()),
+        None => quoted(found.etag().as_str()),
+    })
+}
+
+fn quoted(etag: &str) -> Mark {
+    Mark::Present(format!("\"{etag}\"").into())
+}

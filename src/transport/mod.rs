@@ -1,0 +1,14 @@
+//! The one door to the network: a client without redirects, retries or unbounded waits, behind a guard that
+//! knows which hosts may be asked at all.
+
+mod client;
+mod guard;
+mod limits;
+mod policy;
+mod refusal;
+
+pub(crate) use client::{HttpHook, reqwest_transport};
+pub(crate) use guard::Guard;
+pub(crate) use limits::{HostLimits, Limits};
+pub(crate) use policy::{HostKind, HostPolicy, Origin, is_loopback};
+pub(crate) use refusal::Refusal;

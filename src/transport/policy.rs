@@ -1,0 +1,188 @@
+//! Which hosts may be asked.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use url::{Host, Url};
+
+use super::Refusal;
+
+/// What a host is to us; it decides the bounds of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostKind {
+    /// An App Configuration store or one of its replicas.
+    Store,
+    /// A Key Vault.
+    Vault,
+    /// An Entra authority or a managed identity endpoint.
+    Identity,
+}
+
+/// Scheme, host and port: who a credential may be sent to.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    https: bool,
+    host: Box<str>,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of an http or https URL; `None` for any other scheme.
+    pub(crate) fn of(url: &Url) -> Option<Self> {
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        Some(Self {
+            https,
+            host: url.host_str()?.into(),
+            port: url.port_or_known_default()?,
+        })
+    }
+
+    /// `https://HOST` on the default port. `host` must be a plain host name.
+    pub(crate) fn https(host: &str) -> Self {
+        Self {
+            https: true,
+            host: host.to_ascii_lowercase().into(),
+            port: 443,
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// The set of origins that may be asked. Clones share it: hosts are added when a replica was verified or a
+/// vault passed its policy.
+#[derive(Clone, Default)]
+pub(crate) struct HostPolicy(Arc<RwLock<HashMap<Origin, HostKind>>>);
+
+impl HostPolicy {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets requests to an origin pass from now on.
+    pub(crate) fn allow(&self, origin: Origin, kind: HostKind) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(origin, kind);
+    }
+
+    /// Whether a request may be sent. Plain http is for loopback and link-local hosts alone (an emulator, a
+    /// managed identity endpoint), and never carries a bearer token.
+    pub(super) fn check(&self, url: &Url, bearer: bool) -> Result<HostKind, Refusal> {
+        let origin = Origin::of(url).ok_or(Refusal::Insecure)?;
+        if !origin.https && (bearer || !is_local(url)) {
+            return Err(Refusal::Insecure);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refusal::ForeignHost);
+        }
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&origin)
+            .copied()
+            .ok_or(Refusal::ForeignHost)
+    }
+}
+
+impl fmt::Debug for HostPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_set().entries(known.keys()).finish()
+    }
+}
+
+/// True for `localhost`, loopback and link-local addresses.
+pub(crate) fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_link_local(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unicast_link_local(),
+        None => false,
+    }
+}
+
+/// True for `localhost` and loopback addresses: this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn only_exact_origins_pass() {
+        let policy = HostPolicy::new();
+        policy.allow(Origin::https("Contoso.azconfig.io"), HostKind::Store);
+        let ask = |text: &str| policy.check(&url(text), true);
+        assert_eq!(
+            ask("https://contoso.azconfig.io/kv?label=%00"),
+            Ok(HostKind::Store)
+        );
+        assert_eq!(
+            ask("https://contoso.azconfig.io:443/kv"),
+            Ok(HostKind::Store)
+        );
+        for foreign in [
+            "https://contoso.azconfig.io:444/kv",
+            "https://contoso.azconfig.io./kv",
+            "https://x.contoso.azconfig.io/kv",
+            "https://user@contoso.azconfig.io/kv",
+            "https://contoso.azconfig.io.evil.example/kv",
+        ] {
+            assert_eq!(ask(foreign), Err(Refusal::ForeignHost), "{foreign}");
+        }
+        assert_eq!(ask("http://contoso.azconfig.io/kv"), Err(Refusal::Insecure));
+        assert_eq!(ask("ftp://contoso.azconfig.io/kv"), Err(Refusal::Insecure));
+    }
+
+    #[test]
+    fn plain_http_is_local_and_without_a_token() {
+        let policy = HostPolicy::new();
+        for origin in [
+            "http://localhost:8483",
+            "http://169.254.169.254",
+            "http://example.com",
+        ] {
+            policy.allow(Origin::of(&url(origin)).unwrap(), HostKind::Identity);
+        }
+        assert_eq!(
+            policy.check(&url("http://localhost:8483/kv"), true),
+            Err(Refusal::Insecure)
+        );
+        assert_eq!(
+            policy.check(&url("http://localhost:8483/kv"), false),
+            Ok(HostKind::Identity)
+        );
+        assert_eq!(
+            policy.check(&url("http://169.254.169.254/metadata"), false),
+            Ok(HostKind::Identity)
+        );
+        assert_eq!(
+            policy.check(&url("http://example.com/"), false),
+            Err(Refusal::Insecure)
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! One HTTP connection of the loopback front.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _};
+use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::fault::Delivery;
+use crate::world::{Outcome, Site, World};
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Serves HTTP/1.1 or HTTP/2 on `stream` until the client has had enough.
+pub(super) async fn serve<S>(stream: S, scheme: &'static str, world: Arc<World>, site: Arc<Site>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let (world, site) = (world.clone(), site.clone());
+        async move { respond(request, scheme, &world, &site).await }
+    });
+    let executor = TokioExecutor::new();
+    // A client that breaks off is no error of ours.
+    let _ = auto::Builder::new(executor)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    scheme: &str,
+    world: &World,
+    site: &Site,
+) -> io::Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let request = absolute(Request::from_parts(parts, body), scheme, site)?;
+    match world.answer(site, request).await {
+        Outcome::Answer(response, delivery) => Ok(deliver(response, delivery)),
+        Outcome::Dropped | Outcome::Refused => {
+            Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+        }
+    }
+}
+
+/// HTTP/1.1 names the host in a header, HTTP/2 in the URI; services see both in both places.
+fn absolute(mut request: Request<Bytes>, scheme: &str, site: &Site) -> io::Result<Request<Bytes>> {
+    let authority = match request.uri().authority() {
+        Some(authority) => authority.to_string(),
+        None => match request.headers().get(header::HOST) {
+            Some(host) => host.to_str().map_err(io::Error::other)?.to_owned(),
+            None => site.host.clone(),
+        },
+    };
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    let uri = Uri::builder()
+        .scheme(scheme)
+        .authority(authority.as_str())
+        .path_and_query(path)
+        .build();
+    *request.uri_mut() = uri.map_err(io::Error::other)?;
+    let authority = HeaderValue::try_from(authority).map_err(io::Error::other)?;
+    request
+        .headers_mut()
+        .entry(header::HOST)
+        .or_insert(authority);
+    Ok(request)
+}
+
+fn deliver(response: Response<Bytes>, delivery: Delivery) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if delivery != Delivery::Whole {
+        let whole = HeaderValue::from(body.len());
+        parts.headers.insert(header::CONTENT_LENGTH, whole);
+    }
+    Response::from_parts(parts, pieces(body, delivery))
+}
+
+fn pieces(body: Bytes, delivery: Delivery) -> Body {
+    match delivery {
+        Delivery::Whole => Full::new(body)
+            .map_err(|never: Infallible| match never {})
+            .boxed_unsync(),
+        Delivery::Cut(at) => {
+            let start = body.slice(..at.min(body.len()));
+            let end = io::Error::from(io::ErrorKind::ConnectionAborted);
+            // The pause lets the start leave the socket before the connection goes.
+            let parts = stream::iter([Ok(Frame::data(start))]).chain(stream::once(async move {
+                tokio::task::yield_now().await;
+                Err(end)
+            }));
+            StreamBody::new(parts).boxed_unsync()
+        }
+        Delivery::Trickle(chunk, pause) => {
+            let parts = stream::unfold(body, move |mut rest| async move {
+                if rest.is_empty() {
+                    return None;
+                }
+                tokio::time::sleep(pause).await;
+                let piece = rest.split_to(chunk.min(rest.len()));
+                Some((Ok(Frame::data(piece)), rest))
+            });
+            StreamBody::new(parts).boxed_unsync()
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A byte proxy on loopback that makes the network bad, in Toxiproxy's vocabulary.
+
+mod pump;
+mod toxic;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::error::EmulatorError;
+use pump::{Ending, pump};
+pub use toxic::{Direction, Toxic};
+
+/// A proxy in front of one address. Dropping it closes its port and all its connections.
+///
+/// Toxics work on what passes from the moment they are added, on open connections too.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    toxics: Mutex<Vec<(Direction, Toxic)>>,
+    connections: Mutex<usize>,
+    /// A new generation ends all connections of the old ones.
+    generation: watch::Sender<usize>,
+}
+
+impl Shared {
+    fn toxics(&self) -> MutexGuard<'_, Vec<(Direction, Toxic)>> {
+        self.toxics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn toxics_on(&self, direction: Direction) -> Vec<Toxic> {
+        let toxics = self.toxics();
+        let these = toxics.iter().filter(|(on, _)| *on == direction);
+        these.map(|(_, toxic)| *toxic).collect()
+    }
+}
+
+impl Proxy {
+    /// A proxy to `upstream` on a port of its own, without toxics.
+    ///
+    /// # Errors
+    /// No port could be opened.
+    pub async fn to(upstream: SocketAddr) -> Result<Self, EmulatorError> {
+        let unbound = |e| EmulatorError::because("no port for the proxy could be opened", e);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listener = listener.await.map_err(unbound)?;
+        let address = listener.local_addr().map_err(unbound)?;
+        let shared = Arc::new(Shared {
+            upstream,
+            toxics: Mutex::default(),
+            connections: Mutex::default(),
+            generation: watch::Sender::new(0),
+        });
+        let task = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self {
+            address,
+            shared,
+            task,
+        })
+    }
+
+    /// Where the proxy listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// One more toxic on what goes in this direction.
+    pub fn add(&self, direction: Direction, toxic: Toxic) {
+        self.shared.toxics().push((direction, toxic));
+    }
+
+    /// Takes all toxics away. A connection that a toxic has stopped stays stopped.
+    pub fn clear(&self) {
+        self.shared.toxics().clear();
+    }
+
+    /// Ends all open connections with a reset, as when a load balancer restarts. New ones are accepted.
+    pub fn reset_all(&self) {
+        self.shared.generation.send_modify(|n| *n += 1);
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        let connections = self.shared.connections.lock();
+        *connections.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((client, _)) = accepted {
+                *shared.connections.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                connections.spawn(relay(client, shared.clone()));
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Relays one connection until both sides are done or a toxic ends it.
+async fn relay(client: TcpStream, shared: Arc<Shared>) {
+    let mut generation = shared.generation.subscribe();
+    let Ok(server) = TcpStream::connect(shared.upstream).await else {
+        return;
+    };
+    // Without it the kernel would put small pieces together again.
+    if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
+        return;
+    }
+    let (from_client, mut to_client) = client.into_split();
+    let (from_server, mut to_server) = server.into_split();
+    let up = pump(from_client, &mut to_server, &shared, Direction::Upstream);
+    let down = pump(from_server, &mut to_client, &shared, Direction::Downstream);
+    let ending = tokio::select! {
+        both = async { tokio::try_join!(up, down) } => both.err(),
+        _ = generation.changed() => Some(Ending::Reset),
+    };
+    if let Some(Ending::Reset) = ending {
+        // RST instead of FIN; that a socket which is gone already cannot be reset is fine.
+        let _ = to_client.as_ref().set_zero_linger();
+        to_client.forget();
+    }
+}

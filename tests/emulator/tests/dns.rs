@@ -1,0 +1,125 @@
+//! The DNS server, asked by an independent resolver.
+
+use std::time::Duration;
+
+use config_azure_emulator::{DnsAnswer, DnsServer, Srv};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RData;
+
+fn resolver(server: &DnsServer) -> TokioResolver {
+    let mut connection = ConnectionConfig::udp();
+    connection.port = server.address().port();
+    let mut name_server = NameServerConfig::udp(server.address().ip());
+    name_server.connections = vec![connection];
+    let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
+    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    builder.options_mut().timeout = Duration::from_millis(200);
+    builder.options_mut().attempts = 1;
+    builder.build().expect("a resolver")
+}
+
+/// The SRV records of a name as `priority weight port target`; an error is its absence.
+async fn srv(resolver: &TokioResolver, name: &str) -> Option<Vec<String>> {
+    let found = resolver.srv_lookup(name).await.ok()?;
+    let records = found
+        .answers()
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::SRV(srv) => {
+                let target = &srv.target;
+                Some(format!(
+                    "{} {} {} {target}",
+                    srv.priority, srv.weight, srv.port
+                ))
+            }
+            _ => None,
+        });
+    Some(records.collect())
+}
+
+#[tokio::test]
+async fn replicas_are_published_as_the_service_does() {
+    let server = DnsServer::start().await.expect("start");
+    server.set_replicas(
+        "contoso.azconfig.io",
+        "contoso.azconfig.io",
+        &["contoso-eastus.azconfig.io", "contoso-westus.azconfig.io"],
+    );
+    let resolver = resolver(&server);
+    for (name, expected) in [
+        (
+            "_origin._tcp.contoso.azconfig.io.",
+            Some("0 0 443 contoso.azconfig.io."),
+        ),
+        (
+            "_alt0._tcp.contoso.azconfig.io.",
+            Some("0 0 443 contoso-eastus.azconfig.io."),
+        ),
+        (
+            "_alt1._tcp.contoso.azconfig.io.",
+            Some("0 0 443 contoso-westus.azconfig.io."),
+        ),
+        ("_alt2._tcp.contoso.azconfig.io.", None),
+    ] {
+        let expected = expected.map(|one| vec![one.to_owned()]);
+        assert_eq!(srv(&resolver, name).await, expected, "{name}");
+    }
+    assert_eq!(server.queries().len(), 4);
+    assert_eq!(server.queries()[3], "_alt2._tcp.contoso.azconfig.io");
+}
+
+#[tokio::test]
+async fn hostile_answers_reach_the_resolver() {
+    let server = DnsServer::start().await.expect("start");
+    let many: Vec<_> = (0..30)
+        .map(|n| Srv::new(format!("evil{n}.example.")).ranked(n, 100 - n))
+        .collect();
+    server.set("many.example", DnsAnswer::Srv(many));
+    let long = format!("{}.azconfig.io", "x".repeat(80));
+    server.set("long.example", DnsAnswer::Srv(vec![Srv::new(long)]));
+    for (name, answer) in [
+        ("broken.example", DnsAnswer::Code(2)),
+        ("refused.example", DnsAnswer::Code(5)),
+        ("garbage.example", DnsAnswer::Garbage(vec![0xFF; 40])),
+        ("silent.example", DnsAnswer::Silence),
+        (
+            "other.example",
+            DnsAnswer::WrongId(vec![Srv::new("x.azconfig.io")]),
+        ),
+    ] {
+        server.set(name, answer);
+    }
+    let resolver = resolver(&server);
+    let many = srv(&resolver, "many.example.").await.expect("records");
+    assert_eq!(
+        (many.len(), many[29].as_str()),
+        (30, "29 71 443 evil29.example.")
+    );
+    assert_eq!(
+        srv(&resolver, "long.example.")
+            .await
+            .map(|found| found.len()),
+        Some(1)
+    );
+    for name in ["broken", "refused", "garbage", "silent", "other", "unknown"] {
+        assert_eq!(
+            srv(&resolver, &format!("{name}.example.")).await,
+            None,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_is_an_answer() {
+    let server = DnsServer::start().await.expect("start");
+    let answer = DnsAnswer::Srv(vec![Srv::new("x.azconfig.io.")]);
+    let late = |by| DnsAnswer::Late(Duration::from_millis(by), Box::new(answer.clone()));
+    server.set("late.example", late(20));
+    server.set("too-late.example", late(5_000));
+    let resolver = resolver(&server);
+    assert!(srv(&resolver, "late.example.").await.is_some());
+    assert_eq!(srv(&resolver, "too-late.example.").await, None);
+}

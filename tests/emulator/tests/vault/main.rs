@@ -1,0 +1,8 @@
+//! Key Vault, request by request, straight through `Service::handle`.
+
+mod crypto;
+mod gates;
+mod keys;
+mod life;
+mod secrets;
+mod support;

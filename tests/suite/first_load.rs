@@ -1,0 +1,243 @@
+//! The first load: everything or a clear error, and nothing asked twice.
+
+use config::Config;
+use config_azure::{
+    AppConfiguration, ErrorKind, Secret, SecretErrorKind, StartupOptions, from_config,
+};
+use config_azure_emulator::{Emulator, Route, Setting};
+use serde::Deserialize;
+
+use crate::support;
+
+#[derive(Debug, Deserialize)]
+struct Settings {
+    db: Database,
+    smtp: Smtp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Database {
+    host: String,
+    port: u16,
+    password: Secret,
+}
+
+#[derive(Debug, Deserialize)]
+struct Smtp {
+    password: Secret,
+}
+
+#[tokio::test]
+async fn settings_and_secrets_over_tls() {
+    let emulator = support::world().await;
+    for builder in [support::by_key(&emulator), support::by_token(&emulator)] {
+        emulator.log().clear();
+        let azure = builder.load().await.expect("a load");
+        let config = Config::builder()
+            .add_source(azure.clone())
+            .build()
+            .expect("a configuration");
+        let settings: Settings = from_config(&config).expect("the settings");
+        assert_eq!(settings.db.host, "db.contoso.example");
+        assert_eq!(settings.db.port, 5432);
+        assert_eq!(
+            settings.db.password,
+            Secret::from("hunter2-of-the-database")
+        );
+        assert_eq!(
+            settings.smtp.password,
+            Secret::from("hunter2-of-the-mailer")
+        );
+        assert_eq!(azure.loaded().expect("a generation").generation(), 1);
+        assert_eq!(emulator.log().count(Route::store_list().status(200)), 1);
+        assert_eq!(emulator.log().count(Route::secret().status(200)), 2);
+        assert_eq!(emulator.log().count(Route::challenge()), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_async_builder_loads_by_itself() {
+    let emulator = support::world_in_memory();
+    let azure = support::in_memory(&emulator).build().expect("a handle");
+    assert!(azure.loaded().is_none());
+    let sync = Config::builder()
+        .add_source(azure.clone())
+        .build()
+        .expect_err("nothing was loaded");
+    assert!(sync.to_string().contains("load().await"), "{sync}");
+    let config = Config::builder()
+        .add_async_source(azure.clone())
+        .build()
+        .await
+        .expect("a configuration");
+    assert_eq!(
+        from_config::<Settings>(&config)
+            .expect("the settings")
+            .db
+            .port,
+        5432
+    );
+    let again = Config::builder()
+        .add_source(azure)
+        .build()
+        .expect("a configuration");
+    assert_eq!(again.cache, config.cache);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_bad_references_in_one_error() {
+    let emulator = support::world_in_memory();
+    let store = emulator.store("contoso");
+    let vault = emulator.vault("kv-orders");
+    vault.set_secret("disabled", "never-to-be-seen");
+    vault.disable("disabled");
+    vault.set_secret("forbidden", "never-to-be-seen");
+    vault.forbid("forbidden");
+    for name in ["disabled", "forbidden", "missing"] {
+        store.set_reference(&format!("bad:{name}"), "prod", &vault.secret_uri(name));
+    }
+    store.set_reference(
+        "bad:foreign",
+        "prod",
+        "https://kv-orders.vault.azure.net.evil.example/secrets/x",
+    );
+    store.put(
+        Setting::new("bad:pasted", "a-secret-pasted-by-mistake")
+            .label("prod")
+            .content_type("application/vnd.microsoft.appconfig.keyvaultref+json"),
+    );
+    let error = support::in_memory(&emulator)
+        .select(config_azure::SettingSelector::all().labels(["", "prod"]))
+        .startup(StartupOptions::new().fail_fast())
+        .load()
+        .await
+        .expect_err("bad references");
+    assert_eq!(error.kind(), ErrorKind::Reference);
+    let failures: Vec<_> = error
+        .failures()
+        .iter()
+        .map(|failure| (failure.key(), failure.kind()))
+        .collect();
+    assert_eq!(
+        failures,
+        [
+            ("bad:disabled", SecretErrorKind::Disabled),
+            ("bad:forbidden", SecretErrorKind::Forbidden),
+            ("bad:foreign", SecretErrorKind::ForeignVault),
+            ("bad:missing", SecretErrorKind::NotFound),
+            ("bad:pasted", SecretErrorKind::InvalidReference),
+        ]
+    );
+    assert!(
+        error
+            .failures()
+            .iter()
+            .all(|failure| failure.label() == Some("prod"))
+    );
+    let text = format!("{error} {error:?}");
+    assert!(
+        !text.contains("never-to-be") && !text.contains("pasted-by"),
+        "{text}"
+    );
+    assert!(
+        emulator
+            .log()
+            .entries()
+            .iter()
+            .all(|entry| !entry.host.contains("evil"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_settings_on_one_path_name_each_other() {
+    let emulator = support::world_in_memory();
+    emulator
+        .store("contoso")
+        .set("db", "prod", "a leaf where a branch is");
+    let error = support::in_memory(&emulator)
+        .select(config_azure::SettingSelector::all().labels(["", "prod"]))
+        .load()
+        .await
+        .expect_err("a conflict");
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let text = error.to_string();
+    assert!(
+        text.contains("db:host") && text.contains("'db'") && !text.contains("a leaf where"),
+        "{text}"
+    );
+}
+
+#[test]
+fn options_that_cannot_work_are_refused_without_io() {
+    let refused = |builder: config_azure::AppConfigurationBuilder| {
+        let error = builder.build().expect_err("an option that cannot work");
+        assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("c2VjcmV0"), "{text}");
+        text
+    };
+    let credential = || Emulator::builder().in_memory().credential();
+    let new = AppConfiguration::builder;
+    refused(new());
+    refused(new().endpoint("https://contoso.azconfig.io"));
+    refused(new().default_credential());
+    assert!(
+        refused(
+            new()
+                .endpoint("http://contoso.azconfig.io")
+                .credential(credential())
+        )
+        .contains("https")
+    );
+    refused(new().endpoint("https://contoso.azconfig.io").anonymous());
+    refused(new().connection_string("Endpoint=https://contoso.azconfig.io;Id=a"));
+    refused(
+        new().connection_string("Endpoint=https://contoso.azconfig.io;Id=a;Id=b;Secret=c2VjcmV0"),
+    );
+    refused(new().connection_string("Secret=c2VjcmV0;Endpoint=contoso;Id=a"));
+    refused(
+        new()
+            .endpoint("Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0")
+            .default_credential(),
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn n6_nothing_reachable_is_a_typed_error_at_the_deadline() {
+    let emulator = support::world_in_memory();
+    emulator
+        .faults()
+        .script(Route::any(), config_azure_emulator::Fault::Drop, None);
+    let started = tokio::time::Instant::now();
+    let error = support::in_memory(&emulator)
+        .load()
+        .await
+        .expect_err("nothing is reachable");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    let took = started.elapsed().as_secs_f64();
+    assert!((99.0..=101.0).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_arrives_late_is_waited_for() {
+    let emulator = support::world_in_memory();
+    emulator.store("contoso").forbid(true);
+    let store = emulator.store("contoso");
+    let later = async {
+        tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+        store.forbid(false);
+    };
+    let (azure, ()) = tokio::join!(support::in_memory(&emulator).load(), later);
+    assert!(azure.is_ok(), "{:?}", azure.err());
+
+    store.forbid(true);
+    emulator.log().clear();
+    let startup = StartupOptions::new().fail_fast();
+    let error = support::in_memory(&emulator)
+        .startup(startup)
+        .load()
+        .await
+        .expect_err("forbidden");
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    assert_eq!(emulator.log().count(Route::store_list()), 1);
+}

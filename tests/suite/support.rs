@@ -1,0 +1,73 @@
+//! What the integration tests share: a small world and a handle on it.
+
+use config_azure::{AppConfiguration, AppConfigurationBuilder, KeyVaultOptions};
+use config_azure_emulator::{Emulator, Setting};
+
+/// A store with a nested setting, a JSON value and two references, over real TLS.
+pub async fn world() -> Emulator {
+    let emulator = Emulator::builder()
+        .store("contoso")
+        .vault("kv-orders")
+        .vault("kv-shared")
+        .start()
+        .await;
+    filled(emulator.expect("an emulator on loopback"))
+}
+
+/// The same without sockets, for a paused clock.
+pub fn world_in_memory() -> Emulator {
+    filled(
+        Emulator::builder()
+            .store("contoso")
+            .vault("kv-orders")
+            .vault("kv-shared")
+            .in_memory(),
+    )
+}
+
+fn filled(emulator: Emulator) -> Emulator {
+    emulator
+        .vault("kv-orders")
+        .set_secret("db-password", "hunter2-of-the-database");
+    emulator
+        .vault("kv-shared")
+        .set_secret("smtp-password", "hunter2-of-the-mailer");
+    let store = emulator.store("contoso");
+    store.set("db:host", None, "db.contoso.example");
+    store.put(Setting::new("db:port", "5432").content_type("application/json"));
+    store.set_reference(
+        "db:password",
+        None,
+        &emulator.vault("kv-orders").secret_uri("db-password"),
+    );
+    store.set_reference(
+        "smtp:password",
+        None,
+        &emulator.vault("kv-shared").secret_uri("smtp-password"),
+    );
+    emulator
+}
+
+/// Over TLS, the store by its key and the vaults by token.
+pub fn by_key(emulator: &Emulator) -> AppConfigurationBuilder {
+    AppConfiguration::builder()
+        .connection_string(emulator.store("contoso").connection_string())
+        .key_vault(KeyVaultOptions::new().credential(emulator.credential()))
+        .http_client(emulator.client_hook())
+}
+
+/// Over TLS, everything by token.
+pub fn by_token(emulator: &Emulator) -> AppConfigurationBuilder {
+    AppConfiguration::builder()
+        .endpoint(emulator.store("contoso").endpoint())
+        .credential(emulator.credential())
+        .http_client(emulator.client_hook())
+}
+
+/// Without sockets, everything by token, the dates following Tokio's clock.
+pub fn in_memory(emulator: &Emulator) -> AppConfigurationBuilder {
+    AppConfiguration::builder()
+        .endpoint(emulator.store("contoso").endpoint())
+        .credential(emulator.credential())
+        .transport(emulator.transport())
+}
