@@ -48,6 +48,7 @@ mod source;
 mod startup;
 mod store;
 mod task;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -69,7 +70,10 @@ pub use reference::{
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
     VaultOptions,
 };
-pub use refresh::{RefreshOptions, RefreshOutcome, Status};
+pub use refresh::{
+    Counters, RefreshOptions, RefreshOutcome, SecretStatus, SkipReason, Status, StoreFailure,
+    VaultStatus,
+};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};

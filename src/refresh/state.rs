@@ -20,11 +20,11 @@ mod store;
 mod timers;
 mod vault;
 
-pub(crate) use candidate::{AsOf, Candidate, CandidateNo};
+pub(crate) use candidate::{AsOf, CandidateNo};
 pub use counters::Counters;
 pub(crate) use reads::Need;
 pub(crate) use round::{Caller, RoundOutcome};
-pub(crate) use secret::{Failing, ReadError, ReadReport, Secret};
+pub(crate) use secret::{ReadError, ReadReport, Secret};
 pub(crate) use vault::Vault;
 
 use candidate::Candidates;
@@ -32,7 +32,7 @@ use reads::Reads;
 use round::Round;
 use secret::Effect;
 use store::StoreSchedule;
-use timers::earliest;
+use timers::{earliest, full_jitter};
 use vault::Patience;
 
 use super::{Scope, SecretId, SkipReason};
@@ -142,11 +142,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// `published`: the candidate that is published already, with its generation; `None` if nothing was loaded yet.
+    /// `published`: the candidate that is published already; `None` if nothing was loaded yet.
     pub(crate) fn new(
         schedule: &Schedule,
         seed: u64,
-        published: Option<(CandidateNo, &[Need], u64)>,
+        published: Option<(CandidateNo, &[Need])>,
+        generation: u64,
         now: Instant,
     ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -167,7 +168,7 @@ impl State {
             candidates: Candidates::new(schedule.settle),
             rng,
             counters: Counters::default(),
-            generation: 0,
+            generation,
             sentinel_moved: None,
             compared_with: None,
             assembling: false,
@@ -179,12 +180,11 @@ impl State {
         state
     }
 
-    fn begin(&mut self, published: Option<(CandidateNo, &[Need], u64)>, now: Instant) {
-        let Some((no, needs, generation)) = published else {
+    fn begin(&mut self, published: Option<(CandidateNo, &[Need])>, now: Instant) {
+        let Some((no, needs)) = published else {
             self.store.start_empty(now, &mut self.rng);
             return;
         };
-        self.generation = generation;
         self.reads.need(needs, now, &mut self.rng);
         self.candidates.start_with(no, ids(needs), now);
     }
@@ -434,6 +434,11 @@ impl State {
         actions.push(Action::Stop);
         actions
     }
+}
+
+/// The pause before the machine is started again after a panic.
+pub(crate) fn restart_delay(restarts: u32) -> Duration {
+    full_jitter(restarts, &mut fastrand::Rng::new()).max(Duration::from_secs(1))
 }
 
 fn ids(needs: &[Need]) -> BTreeSet<SecretId> {

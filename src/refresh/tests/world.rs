@@ -7,6 +7,7 @@ use super::backend::{CONFLICT, Content, FIRST_FLAG, Fault, Setting, Store, Vault
 use super::model::{Policy, Seen, Snapshot, Vaults, reload};
 use super::observer::Observer;
 use crate::error::{Error, ErrorKind, SecretErrorKind};
+use crate::reference::SecretIdentifier;
 use crate::refresh::state::{
     Action, AsOf, Caller, CandidateNo, CheckOutcome, Event, Need, Publication, ReadError,
     ReadReport, RoundOutcome, Schedule, State,
@@ -22,7 +23,17 @@ pub(super) fn secs(seconds: u64) -> Duration {
 }
 
 pub(super) fn secret(vault: u8, name: u16) -> SecretId {
-    SecretId::new(&host(vault), &format!("s{name}"), None)
+    identifier(&host(vault), &format!("s{name}"))
+}
+
+/// The first version of it, by name.
+pub(super) fn pinned(vault: u8, name: u16) -> SecretId {
+    identifier(&host(vault), &format!("s{name}/1"))
+}
+
+fn identifier(host: &str, path: &str) -> SecretId {
+    let text = format!("https://{host}/secrets/{path}");
+    SecretId::Secret(SecretIdentifier::parse(&text).expect("an identifier"))
 }
 
 pub(super) fn host(vault: u8) -> String {
@@ -86,7 +97,7 @@ impl World {
         let needs = world.needs(&content);
         let snapshot = reload(&world.store, &world.vaults, world.policy).expect("a first load");
         world.contents.insert(0, content);
-        world.state = State::new(schedule, seed, Some((0, &needs, 1)), start);
+        world.state = State::new(schedule, seed, Some((0, &needs)), 1, start);
         world.publish(1, snapshot);
         world.wake = world.state.wake();
         world
@@ -106,7 +117,7 @@ impl World {
                 .or_insert_with(|| Vault::new(Duration::from_millis(10)));
             vault.rotate(start, id.name());
         }
-        let state = State::new(schedule, seed, None, start);
+        let state = State::new(schedule, seed, None, 0, start);
         Self {
             start,
             now: start,
