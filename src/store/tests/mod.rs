@@ -15,9 +15,12 @@ use crate::time::FollowingClock;
 use crate::transport::{Guard, HostPolicy, Limits};
 
 mod checking;
+mod emulated;
 mod failing;
 mod loading;
+mod network;
 mod paging;
+mod recordings;
 mod replicas;
 mod scripted;
 mod sentinels;
@@ -108,6 +111,14 @@ fn scripted(
     selectors: &[SettingSelector],
     script: impl FnMut(&Seen) -> Reply + Send + 'static,
 ) -> (Arc<Scripted>, Store) {
+    scripted_with(selectors, |_| {}, script)
+}
+
+fn scripted_with(
+    selectors: &[SettingSelector],
+    change: impl FnOnce(&mut StoreOptions),
+    script: impl FnMut(&Seen) -> Reply + Send + 'static,
+) -> (Arc<Scripted>, Store) {
     let transport = Scripted::new(None, script);
     let text = "Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0LWtleQ==";
     let parsed = ConnectionString::parse(text).unwrap();
@@ -118,7 +129,7 @@ fn scripted(
         &credential,
         &endpoints,
         selectors,
-        |_| {},
+        change,
     );
     (transport, store)
 }
