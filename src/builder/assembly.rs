@@ -51,7 +51,7 @@ impl AppConfigurationBuilder {
         let store = Store::new(options, Arc::clone(&guard), Arc::clone(&self.clock))?;
 
         let policy = guard.policy().clone();
-        let allow = move |host: &str| policy.allow(Origin::https(host), HostKind::Vault);
+        let allow = move |origin: Origin| policy.allow(origin, HostKind::Vault);
         let token = token.map(|token| token as Arc<dyn TokenCredential>);
         let interval = self.refresh.interval();
         let references =

@@ -364,14 +364,14 @@ fn index(name: &str, bound: usize) -> Option<usize> {
         .filter(|index| *index < bound)
 }
 
+/// A list is one value.
 fn count(table: &Table) -> usize {
     table.0.iter().map(|(_, node)| count_node(node)).sum()
 }
 
 fn count_node(node: &Node) -> usize {
     match node {
-        Node::Leaf(_) => 1,
-        Node::List(list) => list.items.iter().map(count_node).sum(),
+        Node::Leaf(_) | Node::List(_) => 1,
         Node::Table(table) => count(table),
     }
 }

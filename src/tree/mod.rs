@@ -135,7 +135,7 @@ impl Table {
 }
 
 impl Tree {
-    /// How many values there are.
+    /// How many values there are. A list is one.
     pub(crate) fn leaves(&self) -> usize {
         self.leaves
     }
