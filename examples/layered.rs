@@ -85,7 +85,9 @@ async fn store() -> config_azure::Result<AppConfiguration> {
 }
 
 fn origin(now: &Current<Settings>, path: &str) -> String {
-    let setting = now.explain(path).map(|explanation| explanation.setting().clone());
+    let setting = now
+        .explain(path)
+        .map(|explanation| explanation.setting().clone());
     match (now.layer(path), setting) {
         (Some(layer), Some(over)) => format!("{layer}, over {}", over.key()),
         (Some(layer), None) => layer.to_owned(),
