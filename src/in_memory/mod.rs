@@ -141,9 +141,18 @@ impl InMemoryStore {
         self.with(|state| state.failing = Some(status));
     }
 
-    /// Ends what [`fail`](Self::fail) began.
+    /// Lets the store, not the vault, answer no further request at all.
+    pub fn hang(&self) {
+        self.with(|state| state.hanging = true);
+    }
+
+    /// Ends what [`fail`](Self::fail) and [`hang`](Self::hang) began. Requests that hang already go on doing so,
+    /// until the library gives them up.
     pub fn mend(&self) {
-        self.with(|state| state.failing = None);
+        self.with(|state| {
+            state.failing = None;
+            state.hanging = false;
+        });
     }
 
     fn with<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {

@@ -20,6 +20,8 @@ pub(super) struct State {
     writes: u64,
     /// The status that the store answers everything with, if it is made to fail.
     pub(super) failing: Option<u16>,
+    /// True if the store answers nothing.
+    pub(super) hanging: bool,
 }
 
 /// Key and label. Sorts as the service does: by key, no label first.

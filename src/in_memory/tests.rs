@@ -89,6 +89,16 @@ async fn a_failing_store_is_an_error_of_its_kind() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_hanging_store_is_a_timeout() {
+    let (builder, store) = filled();
+    store.hang();
+    let error = read(builder).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    store.mend();
+    assert_eq!(read(filled().0).await.unwrap().load().port, 80);
+}
+
 #[test]
 fn debug_shows_nothing() {
     let (builder, store) = filled();
