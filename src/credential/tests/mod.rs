@@ -1,3 +1,4 @@
 //! Tests of the credentials.
 
 mod cached;
+mod default;

@@ -191,7 +191,7 @@ impl StoreSchedule {
             });
             self.closed = closed;
             if self.is_periodic() {
-                let apart = self.every.saturating_mul(1 << (self.stretch - 1));
+                let apart = self.every.saturating_mul(1 << self.stretch);
                 let rest = apart.min(LONGEST_WAIT).mul_f64(0.8 + 0.4 * rng.f64());
                 self.retry = Some(later(now, rest));
             }

@@ -46,7 +46,7 @@ pub(crate) struct Vault {
     retry: Option<Instant>,
     answered: Option<Instant>,
     window: usize,
-    forced: Option<Instant>,
+    floor: Floor,
 }
 
 impl Vault {
@@ -61,7 +61,7 @@ impl Vault {
             retry: None,
             answered: None,
             window: FIRST_WINDOW.min(patience.window).max(1),
-            forced: None,
+            floor: Floor::default(),
         }
     }
 
@@ -194,11 +194,12 @@ impl Vault {
                 self.fail_alone(id, error, urgent, now, rng)
             }
         };
-        if let Some(secret) = self.secrets.get_mut(id)
-            && secret.again
-        {
-            secret.again = false;
-            secret.want(now);
+        if let Some(secret) = self.secrets.get_mut(id) {
+            if id.is_versioned() && secret.failing.is_none() {
+                secret.wanted = None;
+            } else if std::mem::take(&mut secret.again) {
+                secret.want(now);
+            }
         }
         Some(Finished {
             started,
@@ -242,9 +243,15 @@ impl Vault {
         if probed || self.gate.is_none() {
             self.failures = self.failures.saturating_add(1);
         }
-        let wait = match error.retry_at {
-            Some(at) => asked_wait(at.saturating_duration_since(now), rng),
-            None => full_jitter(self.failures, rng).max(Duration::from_secs(1)),
+        let own = full_jitter(self.failures, rng).max(Duration::from_secs(1));
+        let asked = error
+            .retry_at
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        // A vault that says "at once" again and again would be asked in a tight loop.
+        let wait = if asked < Duration::from_secs(1) {
+            own
+        } else {
+            asked_wait(asked, rng)
         };
         let until = later(now, wait);
         if self.gate.is_none() {
@@ -322,9 +329,7 @@ impl Vault {
             secret.want(now);
             return Err(Forced::Throttled);
         }
-        if let Some(open) = self.forced.map(|at| later(at, FLOOR))
-            && open > now
-        {
+        if let Some(open) = self.floor.until(now) {
             secret.want(open);
             return Err(Forced::TooSoon);
         }
@@ -338,7 +343,7 @@ impl Vault {
 
     /// The floor counts from here.
     pub(crate) fn was_forced(&mut self, now: Instant) {
-        self.forced = Some(now);
+        self.floor.begin(now);
     }
 
     /// When something is to be started next, if nothing happens before.
@@ -373,6 +378,32 @@ impl Vault {
                 secret.want(now);
             }
         }
+    }
+}
+
+/// Keeps forced reads apart. Those that come too soon are put off to one moment, from which the next floor counts.
+#[derive(Debug, Default)]
+struct Floor {
+    last: Option<Instant>,
+    put_off: bool,
+}
+
+impl Floor {
+    /// Until when reads are to be put off, if they are.
+    fn until(&mut self, now: Instant) -> Option<Instant> {
+        let mut open = later(self.last?, FLOOR);
+        if open <= now && std::mem::take(&mut self.put_off) {
+            self.last = Some(open);
+            open = later(open, FLOOR);
+        }
+        let open = Some(open).filter(|open| *open > now);
+        self.put_off |= open.is_some();
+        open
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.last = Some(now);
+        self.put_off = false;
     }
 }
 

@@ -1,1 +1,173 @@
+//! What a steady day costs, and what a throttled vault is asked.
 
+use super::backend::{Fault, Setting};
+use super::world::{World, content, host, schedule, secret, secs};
+use crate::refresh::SecretId;
+use crate::refresh::state::{Event, Schedule};
+
+const DAY: u64 = 86_400;
+
+#[test]
+fn n4b_a_steady_day_has_one_check_per_interval_and_not_one_more() {
+    for seed in 0..8 {
+        let mut world = World::new(&schedule(), seed, content(3, 0));
+        world.run(secs(DAY));
+        let checks = world.observer.checks.len();
+        assert!((2_879..=2_880).contains(&checks), "seed {seed}: {checks}");
+        assert_eq!(world.observer.publications.len(), 1);
+        let mut gaps = world.observer.checks.windows(2).map(|two| two[1] - two[0]);
+        assert!(gaps.all(|gap| gap >= secs(24) && gap <= secs(36)));
+    }
+}
+
+#[test]
+fn n4b_each_secret_is_read_once_per_interval_and_a_version_never() {
+    for seed in 0..4 {
+        let mut start = content(1, 20);
+        for n in 0..5 {
+            let pinned = SecretId::new(&host(0), &format!("s{n}"), Some("1"));
+            start.insert(n + 10, Setting::Reference(pinned));
+        }
+        let mut world = World::new(&schedule(), seed, start);
+        world.run(secs(DAY));
+        let reads = world.observer.reads.len();
+        assert!(
+            (20 * 287..=20 * 288).contains(&reads),
+            "seed {seed}: {reads}"
+        );
+        for interval in 0..DAY / 300 {
+            let from = world.start + secs(interval * 300);
+            let within = world.observer.reads_within(from, secs(300));
+            assert!(within <= 20, "{within} reads in interval {interval}");
+        }
+        let busiest = (0..DAY / 30).map(|part| {
+            let from = world.start + secs(part * 30);
+            world.observer.reads_within(from, secs(30))
+        });
+        assert!(busiest.max() <= Some(4), "the reads are not spread");
+    }
+}
+
+#[test]
+fn an_interval_of_one_second_is_kept_too() {
+    let schedule = Schedule {
+        secrets_every: Some(secs(1)),
+        ..schedule()
+    };
+    let mut world = World::new(&schedule, 1, content(1, 10));
+    world.run(secs(600));
+    let reads = world.observer.reads.len();
+    assert!((5_990..=6_000).contains(&reads), "{reads}");
+}
+
+#[test]
+fn feature_flags_have_their_own_interval() {
+    let schedule = Schedule {
+        flags_every: Some(secs(300)),
+        ..schedule()
+    };
+    let mut world = World::new(&schedule, 3, content(3, 0));
+    world.write(100, Setting::Plain(1));
+    world.run(secs(3_600));
+    let checks = world.observer.checks.len();
+    assert!((130..=132).contains(&checks), "{checks}");
+    assert!(world.is_current());
+}
+
+/// 100 references in one vault that asks for 10 seconds, for ten minutes.
+fn throttled_reads(world: &mut World) -> usize {
+    world.vault(0).fault = Fault::Throttles(Some(secs(10)));
+    let from = world.now;
+    world.run(secs(600));
+    world.observer.reads_within(from, secs(600))
+}
+
+#[test]
+fn n4a_a_throttled_vault_is_probed_once_per_window() {
+    for seed in 0..20 {
+        let mut world = World::new(&schedule(), seed, content(1, 100));
+        let reads = throttled_reads(&mut world);
+        assert!(reads <= 66, "seed {seed}: {reads}");
+        world.vault(0).fault = Fault::None;
+        world.rotate(&secret(0, 50));
+        let took = world.run_until(secs(600), World::is_current);
+        assert!(took.is_some_and(|took| took <= secs(15)), "{took:?}");
+    }
+}
+
+#[test]
+fn n4a_nor_is_it_asked_more_for_secrets_that_were_never_read() {
+    for seed in 0..20 {
+        let mut world = World::new(&schedule(), seed, content(1, 0));
+        let now = world.now;
+        for n in 0..100 {
+            world.vault(0).rotate(now, secret(0, n).name());
+            world.write(200 + n, Setting::Reference(secret(0, n)));
+        }
+        let reads = throttled_reads(&mut world);
+        assert!(reads <= 66, "seed {seed}: {reads}");
+        world.vault(0).fault = Fault::None;
+        let took = world.run_until(secs(600), World::is_current);
+        assert!(took.is_some_and(|took| took <= secs(15)), "{took:?}");
+    }
+}
+
+#[test]
+fn callers_cannot_make_a_throttled_vault_be_asked_more() {
+    let mut world = World::new(&schedule(), 5, content(1, 100));
+    world.vault(0).fault = Fault::Throttles(Some(secs(10)));
+    for second in 0..600 {
+        world.refresh(second);
+        world.run(secs(1));
+    }
+    let reads = world.observer.reads.len();
+    assert!(reads <= 66, "{reads}");
+    assert_eq!(world.observer.replies.len(), 600);
+}
+
+#[test]
+fn callers_read_the_secrets_of_a_vault_every_three_seconds_at_most() {
+    let mut world = World::new(&schedule(), 5, content(1, 10));
+    for call in 0..600 {
+        world.refresh(call);
+        world.run(secs(1) / 10);
+    }
+    let reads = world.observer.reads.len();
+    assert!((190..=230).contains(&reads), "{reads}");
+}
+
+#[test]
+fn a_thousand_events_are_one_check_and_one_read() {
+    let mut world = World::new(&schedule(), 5, content(1, 3));
+    world.rotate(&secret(0, 1));
+    world.write(0, Setting::Plain(9));
+    let from = world.now;
+    for _ in 0..1_000 {
+        world.send(Event::StoreDirty { within: secs(4) });
+        world.send(Event::SecretDirty(secret(0, 1)));
+    }
+    let took = world.run_until(secs(60), World::is_current);
+    assert!(took.is_some_and(|took| took <= secs(5)), "{took:?}");
+    assert!(world.observer.checks_within(from, secs(5)) <= 2);
+    assert!(world.observer.reads_within(from, secs(20)) <= 4);
+    assert!(world.observer.publications.len() <= 3);
+}
+
+#[test]
+fn a_throttled_store_is_asked_less_and_comes_back() {
+    let mut world = World::new(&schedule(), 2, content(1, 0));
+    world.store.fault = Fault::Throttles(Some(secs(5)));
+    let from = world.now;
+    world.run(secs(3_600));
+    let throttled = world.observer.checks_within(from, secs(3_600));
+    assert!(throttled <= 24, "{throttled} of 120");
+    world.store.fault = Fault::None;
+    world.write(0, Setting::Plain(1));
+    let took = world.run_until(secs(600), World::is_current);
+    assert!(took.is_some_and(|took| took <= secs(300)), "{took:?}");
+    world.run(secs(1_200));
+    let from = world.now;
+    world.run(secs(3_600));
+    let steady = world.observer.checks_within(from, secs(3_600));
+    assert!((119..=121).contains(&steady), "{steady}");
+}

@@ -169,23 +169,34 @@ impl Observer {
     }
 
     /// After every step.
-    pub(super) fn stepped(&mut self, state: &State, known: &BTreeSet<CandidateNo>, now: Instant) {
+    pub(super) fn stepped(&mut self, state: &State, wake: Option<Instant>, now: Instant) {
         let (at, steps) = &mut self.steps_now;
         *steps = if *at == Some(now) { *steps + 1 } else { 0 };
         *at = Some(now);
         assert!(*steps < MOST_AT_ONCE, "a busy loop");
         if self.stopped {
-            assert_eq!(state.wake(), None, "I12: a timer after the end");
+            assert_eq!(wake, None, "I12: a timer after the end");
             return;
         }
         let idle = !self.checking && self.reading.is_empty();
-        match state.wake() {
+        match wake {
             Some(at) => assert!(at > now, "the machine asks for the past"),
             None => assert!(
                 !idle || !state.is_periodic(),
                 "the machine has gone to sleep"
             ),
         }
+        assert_eq!(
+            state.generation, self.generation,
+            "I2: the state's generation"
+        );
+        if !state.has_callers() {
+            assert!(self.callers.is_empty(), "a caller was forgotten");
+        }
+    }
+
+    /// I14: after the machine said what to keep, or fetched more.
+    pub(super) fn kept(&self, state: &State, known: &BTreeSet<CandidateNo>) {
         assert!(known.len() <= 2, "I14: {} candidates are kept", known.len());
         assert_eq!(
             *known,
@@ -197,13 +208,6 @@ impl Observer {
             state.reads.secrets().all(|(id, _)| needs.contains(id)),
             "I14: a secret that nothing needs"
         );
-        assert_eq!(
-            state.generation, self.generation,
-            "I2: the state's generation"
-        );
-        if !state.has_callers() {
-            assert!(self.callers.is_empty(), "a caller was forgotten");
-        }
     }
 
     /// The checks of one stretch of time.

@@ -31,10 +31,18 @@ fn random_traces_lose_nothing_and_break_nothing() {
         return Trace::new(one).run();
     }
     let many = number("CONFIG_AZURE_TRACES").unwrap_or(SLICE);
-    for seed in REGRESSIONS.iter().copied().chain(0..many) {
-        let run = std::panic::catch_unwind(|| Trace::new(seed).run());
-        assert!(run.is_ok(), "trace {seed} breaks an invariant");
-    }
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let seeds = (thread..many).step_by(threads as usize);
+            scope.spawn(move || REGRESSIONS.iter().copied().chain(seeds).for_each(run));
+        }
+    });
+}
+
+fn run(seed: u64) {
+    let run = std::panic::catch_unwind(|| Trace::new(seed).run());
+    assert!(run.is_ok(), "trace {seed} breaks an invariant");
 }
 
 struct Trace {
@@ -95,16 +103,16 @@ impl Trace {
         }
         self.heal();
         let bound = self.bound();
-        let mut waited = Duration::ZERO;
+        let (shorter, mut waited) = (self.shorter(), Duration::ZERO);
         while !self.world.is_current() {
             assert!(
                 waited < bound,
                 "I4: not current {bound:?} after all was well"
             );
-            self.world.run(bound / 64);
-            waited += bound / 64;
+            self.world.run(shorter * 4);
+            waited += shorter * 4;
         }
-        self.world.run(secs(60));
+        self.world.run(shorter * 8);
         assert!(
             self.world.is_current(),
             "I4: current, and then not any more"
@@ -117,9 +125,8 @@ impl Trace {
         let now = self.world.now;
         match self.rng.u8(..30) {
             0..=9 => {
-                let millis = 1 << self.rng.u32(..18);
-                self.world
-                    .run(Duration::from_millis(self.rng.u64(..millis)));
+                let length = self.span();
+                self.world.run(length);
             }
             10..=12 => {
                 let (key, value) = (self.rng.u16(..5), self.rng.u32(..4));
@@ -181,10 +188,21 @@ impl Trace {
             }
             _ if self.rng.u8(..4) == 0 => self.world.send(Event::Abandoned),
             _ => {
-                let stall = Duration::from_millis(self.rng.u64(..100_000));
+                let stall = self.span();
                 self.world.stall(stall);
             }
         }
+    }
+
+    /// From a hundredth of the shorter interval to eight of it, small ones as often as large ones.
+    fn span(&mut self) -> Duration {
+        let part = 8.0 / f64::from(1_u32 << self.rng.u32(..10)) * self.rng.f64();
+        self.shorter().mul_f64(part)
+    }
+
+    fn shorter(&self) -> Duration {
+        let every = self.schedule.every.unwrap_or_default();
+        every.min(self.schedule.secrets_every.unwrap_or(every))
     }
 
     /// One of the secrets, now and then with its first version.

@@ -69,6 +69,7 @@ pub(super) struct World {
     held: BTreeMap<SecretId, u32>,
     failing: BTreeMap<SecretId, SecretErrorKind>,
     serial: u64,
+    wake: Option<Instant>,
     checked_age: Option<(CandidateNo, AsOf)>,
 }
 
@@ -88,6 +89,7 @@ impl World {
         world.contents.insert(0, content);
         world.state = State::new(schedule, seed, Some((0, &needs, 1)), start);
         world.publish(1, snapshot);
+        world.wake = world.state.wake();
         world
     }
 
@@ -105,10 +107,12 @@ impl World {
                 .or_insert_with(|| Vault::new(Duration::from_millis(10)));
             vault.rotate(start, id.name());
         }
+        let state = State::new(schedule, seed, None, start);
         Self {
             start,
             now: start,
-            state: State::new(schedule, seed, None, start),
+            wake: state.wake(),
+            state,
             store: Store {
                 fault: Fault::None,
                 latency: Duration::from_millis(5),
@@ -188,7 +192,7 @@ impl World {
 
     fn next(&self) -> Option<Instant> {
         let answer = self.answers.keys().next().map(|(at, _)| *at);
-        [answer, self.state.wake()].into_iter().flatten().min()
+        [answer, self.wake].into_iter().flatten().min()
     }
 
     fn happen(&mut self) {
@@ -211,14 +215,22 @@ impl World {
             self.observer.dropped();
         }
         let mut actions = self.state.step(event, self.now);
+        let mut kept = false;
         while !actions.is_empty() {
+            kept |= actions
+                .iter()
+                .any(|action| matches!(action, Action::Keep(_)));
             let assembled: Vec<_> = actions.drain(..).filter_map(|a| self.perform(&a)).collect();
             for event in assembled {
                 actions.extend(self.state.step(event, self.now));
             }
         }
-        let known = self.contents.keys().copied().collect();
-        self.observer.stepped(&self.state, &known, self.now);
+        if kept {
+            let known = self.contents.keys().copied().collect();
+            self.observer.kept(&self.state, &known);
+        }
+        self.wake = self.state.wake();
+        self.observer.stepped(&self.state, self.wake, self.now);
         self.check_age();
     }
 
