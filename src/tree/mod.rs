@@ -2,15 +2,16 @@
 
 mod assemble;
 mod case;
+mod claims;
 mod comments;
 mod diff;
 mod entry;
 mod explain;
-mod join;
 mod json;
 mod key;
 mod locate;
 mod render;
+mod settle;
 mod value;
 
 #[cfg(test)]
