@@ -17,8 +17,6 @@ pub(super) enum Reply {
     },
     /// No connection.
     Refused,
-    /// A connection, and then nothing.
-    Hang,
     /// The same request at another host: a replica that holds the same.
     At(&'static str),
     /// To the transport beneath, as it is.
@@ -150,7 +148,6 @@ impl HttpClient for Scripted {
                 ErrorKind::Connection,
                 "refused",
             )),
-            Reply::Hang => std::future::pending().await,
             Reply::Pass => self.pass(request, url).await,
             Reply::At(host) => {
                 let mut url = url;
