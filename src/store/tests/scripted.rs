@@ -65,7 +65,6 @@ pub(super) struct Seen {
     pub(super) host: String,
     pub(super) line: String,
     pub(super) headers: Headers,
-    pub(super) at: tokio::time::Instant,
 }
 
 impl Seen {
@@ -104,7 +103,6 @@ impl Scripted {
             host: url.host_str().unwrap_or_default().to_owned(),
             line: format!("{}?{}", url.path(), url.query().unwrap_or_default()),
             headers: request.headers().clone(),
-            at: tokio::time::Instant::now(),
         };
         let reply = (self.script.lock().unwrap())(&seen);
         self.seen.lock().unwrap().push(seen);
