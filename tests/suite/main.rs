@@ -2,5 +2,7 @@
 
 mod axum_service;
 mod first_load;
+mod following;
 mod layering;
+mod ownership;
 mod support;
