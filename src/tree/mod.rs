@@ -6,6 +6,8 @@ mod comments;
 mod diff;
 mod entry;
 mod explain;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod join;
 mod json;
 mod key;
