@@ -39,6 +39,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod humantime;
+mod in_memory;
 mod live;
 mod load;
 mod loaded;
@@ -51,6 +52,7 @@ mod source;
 mod startup;
 mod store;
 mod task;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -61,6 +63,7 @@ pub use app::AppConfiguration;
 pub use builder::AppConfigurationBuilder;
 pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use in_memory::{InMemoryStore, in_memory};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
     Reader, Refusal,
@@ -72,7 +75,10 @@ pub use reference::{
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
     VaultOptions,
 };
-pub use refresh::{RefreshOptions, RefreshOutcome, Status};
+pub use refresh::{
+    Counters, RefreshOptions, RefreshOutcome, SecretStatus, SkipReason, Status, StoreFailure,
+    VaultStatus,
+};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};

@@ -36,9 +36,9 @@ impl World {
         Self {
             who: String::new(),
             connection_string: emulator.store("contoso").connection_string(),
-            tenant: identity.tenant_id(),
-            client_id: identity.client_id(),
-            client_secret: identity.client_secret(),
+            tenant: identity.tenant_id().to_owned(),
+            client_id: identity.client_id().to_owned(),
+            client_secret: identity.client_secret().to_owned(),
             vault_token: emulator
                 .issuer()
                 .issue(VAULTS, Duration::from_secs(3600), emulator.clock().now())

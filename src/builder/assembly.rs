@@ -20,6 +20,7 @@ use crate::tree::{KeyRules, Shape};
 
 impl AppConfigurationBuilder {
     pub(super) fn assemble(mut self) -> Result<Pipeline> {
+        self.refresh.validate()?;
         let selection = Selection::new(&self.selectors, &self.flags)?;
         let shape = self.shape()?;
         let guard = self.guard()?;
@@ -51,7 +52,7 @@ impl AppConfigurationBuilder {
         let store = Store::new(options, Arc::clone(&guard), Arc::clone(&self.clock))?;
 
         let policy = guard.policy().clone();
-        let allow = move |host: &str| policy.allow(Origin::https(host), HostKind::Vault);
+        let allow = move |origin: Origin| policy.allow(origin, HostKind::Vault);
         let token = token.map(|token| token as Arc<dyn TokenCredential>);
         let interval = self.refresh.interval();
         let references =

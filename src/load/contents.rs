@@ -125,7 +125,7 @@ fn content<'a>(used: &'a Use<'_>) -> Content<'a> {
         Resolved::Secret(_) => Content::Secret {
             text: Arc::new(Held(Arc::clone(resolved))),
             origin,
-            parse_json: reference.parse_json,
+            parse_json: reference.parse_json && resolved.is_json(),
         },
         Resolved::Key(key) => Content::Key {
             jwk: &key.jwk,

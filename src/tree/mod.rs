@@ -2,17 +2,18 @@
 
 mod assemble;
 mod case;
+mod claims;
 mod comments;
 mod diff;
 mod entry;
 mod explain;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
-mod join;
 mod json;
 mod key;
 mod locate;
 mod render;
+mod settle;
 mod value;
 
 #[cfg(test)]
@@ -137,7 +138,7 @@ impl Table {
 }
 
 impl Tree {
-    /// How many values there are.
+    /// How many values there are. A list is one.
     pub(crate) fn leaves(&self) -> usize {
         self.leaves
     }
