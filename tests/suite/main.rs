@@ -6,3 +6,4 @@ mod following;
 mod layering;
 mod ownership;
 mod support;
+mod supply_chain;
