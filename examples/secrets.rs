@@ -146,7 +146,9 @@ async fn properties(client: &SecretClient, name: &str) -> Result<()> {
         "content type {}, tags {:?}, expires {}",
         updated.content_type.unwrap_or_default(),
         updated.tags.unwrap_or_default(),
-        expires.map(|date| date.date().to_string()).unwrap_or_default()
+        expires
+            .map(|date| date.date().to_string())
+            .unwrap_or_default()
     );
 
     step("disable it");
