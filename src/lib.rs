@@ -49,6 +49,7 @@ mod source;
 mod startup;
 mod store;
 mod task;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -71,7 +72,10 @@ pub use reference::{
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
     VaultOptions,
 };
-pub use refresh::{RefreshOptions, RefreshOutcome, Status};
+pub use refresh::{
+    Counters, RefreshOptions, RefreshOutcome, SecretStatus, SkipReason, Status, StoreFailure,
+    VaultStatus,
+};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};
