@@ -3,4 +3,5 @@
 mod axum_service;
 mod first_load;
 mod layering;
+mod ownership;
 mod support;
