@@ -7,3 +7,4 @@ mod layering;
 mod ownership;
 mod support;
 mod supply_chain;
+mod tasks;

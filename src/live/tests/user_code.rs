@@ -18,7 +18,7 @@ async fn refused<T>(live: &Live<T>) -> String {
         if let Some(refusal) = live.status().refusal() {
             return refusal.to_string();
         }
-        sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 
