@@ -8,6 +8,7 @@ use azure_core::http::HttpClient;
 use reqwest::ClientBuilder;
 
 use crate::app::AppConfiguration;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::reference::KeyVaultOptions;
 use crate::refresh::RefreshOptions;
@@ -62,6 +63,8 @@ pub struct AppConfigurationBuilder {
     hook: Option<HttpHook>,
     transport: Option<Arc<dyn HttpClient>>,
     clock: Arc<dyn WallClock>,
+    environment: Environment,
+    strict_flags: bool,
 }
 
 #[derive(Clone)]
@@ -103,6 +106,8 @@ impl Default for AppConfigurationBuilder {
             hook: None,
             transport: None,
             clock: Arc::new(SystemClock),
+            environment: Environment::process(),
+            strict_flags: false,
         }
     }
 }
@@ -268,6 +273,23 @@ impl AppConfigurationBuilder {
     /// Replaces the HTTP client altogether, for tests. It must join duplicate response headers itself.
     pub fn transport(mut self, transport: Arc<dyn HttpClient>) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Makes an invalid feature flag fail the load. By default it is left out and reported in
+    /// [`Loaded::warnings`](crate::Loaded::warnings).
+    pub fn strict_feature_flags(mut self) -> Self {
+        self.strict_flags = true;
+        self
+    }
+
+    /// Looks environment variables up with this function instead of in the process: those of
+    /// [`default_credential`](Self::default_credential), and `AZURE_APP_CONFIGURATION_TRACING_DISABLED`.
+    pub fn environment(
+        mut self,
+        lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.environment = Environment::new(lookup);
         self
     }
 

@@ -36,6 +36,7 @@ mod de;
 mod environment;
 mod error;
 pub mod humantime;
+mod in_memory;
 mod live;
 mod load;
 mod loaded;
@@ -59,6 +60,7 @@ pub use app::AppConfiguration;
 pub use builder::AppConfigurationBuilder;
 pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use in_memory::{InMemoryStore, in_memory};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
     Reader, Refusal,

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
+use azure_core::http::HttpClient;
 
 use super::{AppConfigurationBuilder, Credential, both};
-use crate::credential::CachedCredential;
+use crate::credential::{CachedCredential, DefaultAzureCredential, identity_origins};
 use crate::error::{Error, Result};
 use crate::load::Pipeline;
 use crate::publication::Publication;
 use crate::reference::References;
 use crate::store::{
     ConnectionString, Endpoint, LoadLimits, Selection, Store, StoreCredential, StoreOptions,
+    TracingEnvironment, system_dns,
 };
 use crate::transport::{Guard, HostKind, HostPolicy, Limits, Origin, reqwest_transport};
 use crate::tree::{KeyRules, Shape};
@@ -32,6 +34,13 @@ impl AppConfigurationBuilder {
             bytes: self.limits.load,
             ..LoadLimits::default()
         };
+        options.strict_flags = self.strict_flags;
+        options.tracing.uses_key_vault = token.is_some();
+        options.tracing.refreshes_key_vault = self.key_vault.interval().is_some();
+        options.environment = TracingEnvironment::read(|name| self.environment.get(name));
+        if self.replica_discovery {
+            options.discovery = system_dns();
+        }
         if let Some(version) = self.api_version.take() {
             options.api_version = version;
         }
@@ -43,7 +52,7 @@ impl AppConfigurationBuilder {
         let store = Store::new(options, Arc::clone(&guard), Arc::clone(&self.clock))?;
 
         let policy = guard.policy().clone();
-        let allow = move |host: &str| policy.allow(Origin::https(host), HostKind::Vault);
+        let allow = move |origin: Origin| policy.allow(origin, HostKind::Vault);
         let token = token.map(|token| token as Arc<dyn TokenCredential>);
         let interval = self.refresh.interval();
         let references =
@@ -89,8 +98,17 @@ impl AppConfigurationBuilder {
                 Arc::clone(&self.clock),
             )),
             Some(Credential::Default) => {
-                let _ = guard;
-                return Err(Error::option("TEMPORARY"));
+                for origin in identity_origins(&self.environment)? {
+                    guard.policy().allow(origin, HostKind::Identity);
+                }
+                let credential = DefaultAzureCredential::of(
+                    self.environment.clone(),
+                    Arc::clone(guard) as Arc<dyn HttpClient>,
+                )?;
+                Some(CachedCredential::with_clock(
+                    credential,
+                    Arc::clone(&self.clock),
+                ))
             }
             Some(Credential::Anonymous) | None => None,
         })

@@ -1,33 +1,30 @@
-//! The one room that reads the process's environment for the builder.
+//! A builder out of the environment.
 
 use super::AppConfigurationBuilder;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 
 const ENDPOINT: &str = "AZURE_APPCONFIG_ENDPOINT";
 const CONNECTION_STRING: &str = "AZURE_APPCONFIG_CONNECTION_STRING";
 
 impl AppConfigurationBuilder {
-    /// Takes the store from `AZURE_APPCONFIG_ENDPOINT` (with
-    /// [`default_credential`](Self::default_credential)) or from `AZURE_APPCONFIG_CONNECTION_STRING`.
+    /// Takes the store from `AZURE_APPCONFIG_ENDPOINT` or from `AZURE_APPCONFIG_CONNECTION_STRING`, with
+    /// [`default_credential`](Self::default_credential) for whatever needs a token.
     ///
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if neither is set, or both.
     pub fn from_env() -> Result<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the injectable function's default"
-        )]
-        Self::from_lookup(|name| std::env::var(name).ok())
+        let environment = Environment::process();
+        Self::from_lookup(|name| environment.text(name))
     }
 
     fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let set = |name| lookup(name).filter(|value| !value.trim().is_empty());
-        match (set(ENDPOINT), set(CONNECTION_STRING)) {
+        match (lookup(ENDPOINT), lookup(CONNECTION_STRING)) {
             (Some(_), Some(_)) => Err(Error::option(format!(
                 "{ENDPOINT} and {CONNECTION_STRING} are both set; unset one of them"
             ))),
             (Some(endpoint), None) => Ok(Self::default().endpoint(endpoint).default_credential()),
-            (None, Some(text)) => Ok(Self::default().connection_string(text)),
+            (None, Some(text)) => Ok(Self::default().connection_string(text).default_credential()),
             (None, None) => Err(Error::option(format!(
                 "set {ENDPOINT} (and sign in), or {CONNECTION_STRING}, to name the store"
             ))),
@@ -58,12 +55,6 @@ mod tests {
         );
         assert!(
             from(&[(CONNECTION_STRING, string)])
-                .unwrap()
-                .build()
-                .is_ok()
-        );
-        assert!(
-            from(&[(ENDPOINT, " "), (CONNECTION_STRING, string)])
                 .unwrap()
                 .build()
                 .is_ok()

@@ -52,6 +52,19 @@ impl DefaultAzureCredential {
         Self::builder().build()
     }
 
+    /// The chain for a builder that has an environment and a guarded transport already.
+    pub(crate) fn of(
+        environment: Environment,
+        transport: Arc<dyn HttpClient>,
+    ) -> Result<Arc<Self>> {
+        let builder = Self::builder().transport(transport);
+        DefaultAzureCredentialBuilder {
+            environment,
+            ..builder
+        }
+        .build()
+    }
+
     /// A chain to be adapted: another environment or transport for tests, fewer members for production.
     pub fn builder() -> DefaultAzureCredentialBuilder {
         DefaultAzureCredentialBuilder {

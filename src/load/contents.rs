@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::reference::{Reference, ReferenceId, Resolved, SecretPolicy};
 use crate::setting::{Selected, Warning, WarningKind};
+use crate::store::FeatureFlag;
 use crate::tree::{
-    Content, Entry, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
+    Content, Entry, Flag, SecretOrigin, SecretText, Shape, Tree, TreeWarning, TreeWarningKind,
 };
 
 use super::{Candidate, Phase, Pipeline};
@@ -105,7 +106,8 @@ impl Contents<'_> {
             losers: settings.losers_of(selected.setting.key()),
             content: used.as_ref().map_or(Content::Own, content),
         });
-        let (tree, warnings) = crate::tree::assemble(store, entries, &[], shape)?;
+        let flags: Vec<Flag<'_>> = self.candidate.walk().flags().iter().map(flag).collect();
+        let (tree, warnings) = crate::tree::assemble(store, entries, &flags, shape)?;
         Ok((tree, warnings.into_iter().map(warning).collect()))
     }
 }
@@ -123,12 +125,19 @@ fn content<'a>(used: &'a Use<'_>) -> Content<'a> {
         Resolved::Secret(_) => Content::Secret {
             text: Arc::new(Held(Arc::clone(resolved))),
             origin,
-            parse_json: reference.parse_json,
+            parse_json: reference.parse_json && resolved.is_json(),
         },
         Resolved::Key(key) => Content::Key {
             jwk: &key.jwk,
             origin,
         },
+    }
+}
+
+fn flag(flag: &FeatureFlag) -> Flag<'_> {
+    Flag {
+        selected: &flag.selected,
+        json: &flag.json,
     }
 }
 

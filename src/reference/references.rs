@@ -15,6 +15,7 @@ use crate::credential::CachedCredential;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::setting::{ConfigurationSetting, ContentKind};
 use crate::time::{Instant, WallClock};
+use crate::transport::Origin;
 
 use super::audit::Audit;
 use super::cache::Cache;
@@ -41,7 +42,7 @@ struct Inner {
     named: HashMap<Box<str>, VaultOptions>,
     credential: Option<Arc<CachedCredential>>,
     transport: Arc<dyn HttpClient>,
-    allow: Box<dyn Fn(&str) + Send + Sync>,
+    allow: Box<dyn Fn(Origin) + Send + Sync>,
     clock: Arc<dyn WallClock>,
     vaults: Mutex<Vaults>,
     in_all: Semaphore,
@@ -53,13 +54,13 @@ const NO_CREDENTIAL: &str = "there is no credential for Key Vault: set `default_
     `KeyVaultOptions::credential(..)`";
 
 impl References {
-    /// Checks the options. No I/O. `allow` is told every vault (host, and port if there is one) that passed the
-    /// policy, before the first request to it.
+    /// Checks the options. No I/O. `allow` is told the origin of every vault that passed the policy, before the
+    /// first request to it.
     pub(crate) fn new(
         options: KeyVaultOptions,
         default_credential: Option<Arc<dyn TokenCredential>>,
         transport: Arc<dyn HttpClient>,
-        allow: impl Fn(&str) + Send + Sync + 'static,
+        allow: impl Fn(Origin) + Send + Sync + 'static,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self> {
         let policy = options.validate()?;
@@ -288,11 +289,16 @@ impl Inner {
             concurrency: self.options.per_vault,
             timeout: self.options.timeout,
         };
-        let vault = Vault::new(id, &admitted, parts).map_err(|_| {
+        let no_client = || {
             ReadFailure::new(SecretErrorKind::InvalidReference)
                 .with_hint("no client for this vault")
-        })?;
-        (self.allow)(host);
+        };
+        let vault = Vault::new(id, &admitted, parts).map_err(|_| no_client())?;
+        let origin = id.parts().vault_url().parse().ok();
+        let origin = origin
+            .and_then(|url| Origin::of(&url))
+            .ok_or_else(no_client)?;
+        (self.allow)(origin);
         self.audit.used(host);
         let vault = Arc::new(vault);
         vaults.insert(place, vault.clone());

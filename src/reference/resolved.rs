@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use crate::secret::Secret;
+use crate::setting::ContentKind;
 
 /// The value of a secret with what is known about it. What a [`SecretResolver`](crate::SecretResolver) returns.
 ///
@@ -172,6 +173,11 @@ impl Resolved {
             Self::Secret(secret) => secret.content_type(),
             Self::Key(_) => None,
         }
+    }
+
+    /// True if its own content type says that the value is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        ContentKind::of(self.content_type()) == ContentKind::Json
     }
 
     /// Dates and state; the next read can be drawn forward to just before the expiry.

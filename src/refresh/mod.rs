@@ -21,6 +21,7 @@ mod reply;
 mod report;
 pub(crate) mod state;
 mod status;
+mod summary;
 
 pub(crate) use crate::store::Scope;
 pub(crate) use engine::Engine;

@@ -54,7 +54,7 @@ async fn read_eagerly(references: &References, ids: &[ReferenceId], until: Insta
 }
 
 #[tokio::test(start_paused = true)]
-async fn f05_f28_ten_minutes_of_429_cost_one_probe_per_window() {
+async fn f28_ten_minutes_of_429_cost_one_probe_per_window() {
     let (emulator, references, ids) = world(100);
     emulator
         .vault("kv-orders")
@@ -143,7 +143,7 @@ async fn t13_a_wish_is_capped_and_a_429_mid_way_counts_once() {
 
 /// Sixteen timeouts one after another would be a minute and a half; one probe speaks for all.
 #[tokio::test(start_paused = true)]
-async fn f29_a_vault_that_hangs_costs_one_timeout() {
+async fn a_vault_that_hangs_costs_one_timeout() {
     let (emulator, references, ids) = world(100);
     emulator.faults().script(Route::vault(), Fault::Hang, None);
     let start = Instant::now();
@@ -160,7 +160,7 @@ async fn f29_a_vault_that_hangs_costs_one_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f60_a_broken_connection_is_tried_once_more() {
+async fn a_broken_connection_is_tried_once_more() {
     let (emulator, references, ids) = world(20);
     assert_eq!(read_all(&references, &ids).await, 20);
     emulator.log().clear();
@@ -182,7 +182,7 @@ async fn f60_a_broken_connection_is_tried_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f06_an_error_of_the_vault_is_not_repeated() {
+async fn an_error_of_the_vault_is_not_repeated() {
     let (emulator, references, ids) = world(100);
     emulator
         .faults()
@@ -215,7 +215,7 @@ async fn f43_a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f08_a_token_refused_for_good_is_no_hot_loop() {
+async fn a_token_refused_for_good_is_no_hot_loop() {
     let (emulator, references, ids) = world(20);
     emulator
         .faults()

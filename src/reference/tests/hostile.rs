@@ -303,7 +303,7 @@ fn hostile() -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t01_t03_hostile_references_reach_nothing() {
+async fn t01_hostile_references_reach_nothing() {
     let emulator = Emulator::builder().vault("kv-orders").in_memory();
     emulator
         .vault("kv-orders")
@@ -392,9 +392,10 @@ async fn t03_what_reaches_the_transport_starts_with_secrets() {
 
 /// A vault that asks for a token of another audience gets none, however often it is asked.
 #[tokio::test(start_paused = true)]
-async fn t01_a_challenge_for_another_audience_draws_no_token_for_it() {
+async fn f40_a_challenge_for_another_audience_draws_no_token_for_it() {
     let emulator = Emulator::builder().vault("kv-orders").in_memory();
     emulator.vault("kv-orders").set_secret("db", "hunter2");
+    let long = format!("Bearer resource=\"https://{}.net\"", "a".repeat(64 << 10));
     for challenge in [
         "Bearer authorization=\"https://login.microsoftonline.com/t\", resource=\"https://management.azure.com\"",
         "Bearer authorization=\"https://login.microsoftonline.com/t\", resource=\"https://azure.net\"",
@@ -402,6 +403,8 @@ async fn t01_a_challenge_for_another_audience_draws_no_token_for_it() {
         "Bearer authorization=\"https://login.microsoftonline.com/t\"",
         "Bearer resource=\"\"",
         "Basic realm=\"x\"",
+        "Bearer resource=\"https://management.azure.com\", Bearer resource=\"https://vault.azure.net\"",
+        &long,
     ] {
         emulator.log().clear();
         emulator.faults().clear();

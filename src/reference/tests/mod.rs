@@ -1,11 +1,13 @@
 //! Tests of references against the emulator, in memory, mostly on a paused clock.
 
+mod canary;
 mod gate;
 mod hostile;
 mod identifiers;
 mod options;
 mod parsing;
 mod reading;
+mod recordings;
 mod resolvers;
 mod vaults;
 
@@ -13,11 +15,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use azure_core::credentials::TokenCredential;
+use azure_core::http::HttpClient;
 use config_azure_emulator::{ClockHandle, Emulator};
 
 use crate::setting::ConfigurationSetting;
 use crate::time::WallClock;
-use crate::transport::{Guard, HostKind, HostPolicy, Limits, Origin};
+use crate::transport::{Guard, HostKind, HostPolicy, HttpHook, Limits, reqwest_transport};
 
 use super::{KeyVaultOptions, ReferenceId, References, SecretIdentifier};
 
@@ -43,12 +46,25 @@ fn references_with(
     options: KeyVaultOptions,
     credential: Arc<dyn TokenCredential>,
 ) -> References {
+    over(emulator, emulator.transport(), options, credential)
+}
+
+/// The same over real sockets.
+fn references_over_tls(emulator: &Emulator, options: KeyVaultOptions) -> References {
+    let hook: HttpHook = Arc::new(emulator.client_hook());
+    let transport = reqwest_transport(Some(&hook)).unwrap();
+    over(emulator, transport, options, emulator.credential())
+}
+
+fn over(
+    emulator: &Emulator,
+    transport: Arc<dyn HttpClient>,
+    options: KeyVaultOptions,
+    credential: Arc<dyn TokenCredential>,
+) -> References {
     let hosts = HostPolicy::new();
-    let transport = Guard::new(emulator.transport(), hosts.clone(), Limits::default());
-    let allow = move |host: &str| {
-        let url = format!("https://{host}/").parse().unwrap();
-        hosts.allow(Origin::of(&url).unwrap(), HostKind::Vault);
-    };
+    let transport = Guard::new(transport, hosts.clone(), Limits::default());
+    let allow = move |origin| hosts.allow(origin, HostKind::Vault);
     let clock = Arc::new(EmulatorClock(emulator.clock()));
     References::new(options, Some(credential), transport, allow, clock).unwrap()
 }

@@ -99,7 +99,7 @@ async fn t05_t10_redirects_and_floods_are_refused() {
 
 #[test]
 fn t02_a_new_vault_is_one_audit_event() {
-    let (events, guard) = crate::testing::events::capture("config_azure::audit");
+    let (events, guard) = crate::testing::events::capture("config_azure::audit=trace");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -135,4 +135,44 @@ fn t02_a_new_vault_is_one_audit_event() {
         assert_eq!(events.count(), 2, "it was gone, so it is news again");
     });
     drop(guard);
+}
+
+/// A vault on a port of its own, as a local emulator has it: admitted by its origin, and its tokens pinned to the
+/// audience that the application names.
+#[tokio::test]
+async fn an_exact_origin_is_asked_for_its_own_audience_alone() {
+    let emulator = Emulator::builder()
+        .vault("kv-orders")
+        .start()
+        .await
+        .unwrap();
+    emulator.vault("kv-orders").set_secret("db", "hunter2");
+    let origin = emulator.vault("kv-orders").local_url().unwrap();
+    let uri = format!("{origin}/secrets/db");
+    let closed = references_over_tls(&emulator, KeyVaultOptions::new());
+    let error = closed.parse(&setting("k", &uri)).unwrap().unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::ForeignVault);
+    let options = KeyVaultOptions::new().allow_vault(&origin);
+    let open = references_over_tls(&emulator, options.clone());
+    let reference = open.parse(&setting("k", &uri)).unwrap().unwrap();
+    assert_eq!(text(&open.read(&reference.id).await.unwrap()), "hunter2");
+    // What the challenge asks for is not what the application named, so that no token is sent.
+    let calls = emulator.credential().calls();
+    let named = VaultOptions::new(&origin).audience("https://vault.contoso.example");
+    let other = references_over_tls(&emulator, options.vault(named));
+    emulator.log().clear();
+    let failure = other.read(&reference.id).await.unwrap_err();
+    assert_eq!(failure.kind, SecretErrorKind::InvalidAnswer);
+    let with_token = emulator
+        .log()
+        .entries()
+        .iter()
+        .filter(|entry| entry.has_authorization)
+        .count();
+    assert_eq!(with_token, 0);
+    assert_eq!(
+        emulator.credential().calls(),
+        calls + 1,
+        "the token of the audience that was named"
+    );
 }
