@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod candidate;
 mod counters;
+mod id;
 mod reads;
 mod round;
 mod secret;
@@ -22,6 +23,7 @@ mod vault;
 
 pub(crate) use candidate::{AsOf, CandidateNo};
 pub use counters::Counters;
+pub(crate) use id::SecretId;
 pub(crate) use reads::Need;
 pub(crate) use round::{Caller, RoundOutcome};
 pub(crate) use secret::{ReadError, ReadReport, Secret};
@@ -35,7 +37,7 @@ use store::StoreSchedule;
 use timers::{earliest, full_jitter};
 use vault::Patience;
 
-use super::{Scope, SecretId, SkipReason};
+use super::{Scope, SkipReason};
 use crate::error::{Error, ErrorKind};
 use crate::time::{Instant, later};
 
@@ -198,7 +200,7 @@ impl State {
         match event {
             Event::Woke => {}
             Event::Checked(outcome) => self.checked(outcome, now, &mut actions),
-            Event::Read { id, outcome } => self.read(&id, outcome, now),
+            Event::Read { id, outcome } => self.read(id, outcome, now),
             Event::Assembled { candidate, outcome } => {
                 self.assembled(candidate, outcome, now, &mut actions);
             }
@@ -207,7 +209,7 @@ impl State {
                 let delay = within.mul_f64(self.rng.f64());
                 self.store.dirty(later(now, delay));
             }
-            Event::SecretDirty(id) => _ = self.reads.force_one(&id, now),
+            Event::SecretDirty(id) => _ = self.reads.force_one(id, now),
             Event::Abandoned => self.abandon(now),
             Event::Shutdown => return self.stop(),
         }
@@ -309,11 +311,11 @@ impl State {
     /// A round that fetched something waits for the secrets that were never read.
     fn await_unread(&mut self, needs: &[Need]) {
         let Some(round) = &mut self.round else { return };
-        let unread = needs.iter().filter(|need| !self.reads.is_held(&need.id));
-        round.reads.extend(unread.map(|need| need.id.clone()));
+        let unread = needs.iter().filter(|need| !self.reads.is_held(need.id));
+        round.reads.extend(unread.map(|need| need.id));
     }
 
-    fn read(&mut self, id: &SecretId, outcome: Result<ReadReport, ReadError>, now: Instant) {
+    fn read(&mut self, id: SecretId, outcome: Result<ReadReport, ReadError>, now: Instant) {
         self.counters.count_read(&outcome);
         let urgent = self.candidates.is_urgent(id, self.reads.is_held(id));
         let Some(finished) = self.reads.finish(id, outcome, urgent, now, &mut self.rng) else {
@@ -351,7 +353,7 @@ impl State {
                 self.counters.refusals += 1;
                 let needs = self.candidates.refused(no, &error);
                 if error.kind() == ErrorKind::Reference {
-                    self.reads.hurry(&needs, now, &mut self.rng);
+                    self.reads.hurry(needs, now, &mut self.rng);
                 }
             }
         }
@@ -386,9 +388,9 @@ impl State {
             round.checks = false;
             round.skip(SkipReason::Throttled);
         }
-        let parked = |id: &SecretId| self.reads.is_parked(id, now);
+        let parked = |id: &SecretId| self.reads.is_parked(*id, now);
         if round.reads.iter().any(parked) {
-            round.reads.retain(|id| !self.reads.is_parked(id, now));
+            round.reads.retain(|id| !self.reads.is_parked(*id, now));
             round.skip(SkipReason::Throttled);
         }
         let cannot_settle = round.error.is_some() || self.store.is_closed(now);
@@ -442,5 +444,5 @@ pub(crate) fn restart_delay(restarts: u32) -> Duration {
 }
 
 fn ids(needs: &[Need]) -> BTreeSet<SecretId> {
-    needs.iter().map(|need| need.id.clone()).collect()
+    needs.iter().map(|need| need.id).collect()
 }

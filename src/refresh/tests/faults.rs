@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::backend::{CONFLICT, Fault, Setting};
+use super::backend::{CONFLICT, Fault, Setting, secret};
 use super::model::{Policy, Seen};
-use super::world::{DEADLINE, World, content, schedule, secret, secs};
+use super::world::{DEADLINE, World, content, schedule, secs};
 use crate::error::SecretErrorKind;
 use crate::refresh::state::{Event, RoundOutcome, Schedule};
 
@@ -67,10 +67,10 @@ fn f20_all_settings_deleted_is_applied() {
 fn f25_a_missing_secret_that_was_read_keeps_its_value_and_blocks_nothing() {
     let mut world = world(content(2, 2));
     let now = world.now;
-    world.vault(0).delete(now, "s0");
+    world.vault(0).delete(now, 0);
     world.run(secs(600));
     world.write(0, Setting::Plain(3));
-    world.rotate(&secret(0, 1));
+    world.rotate(secret(0, 1));
     world.run(secs(400));
     assert_eq!(value(&world, 0), Some(3));
     assert_eq!(value(&world, key(0)), Some(1), "its last value");
@@ -101,7 +101,7 @@ fn f25_a_missing_secret_that_was_never_read_holds_the_candidate() {
         .iter()
         .filter(|(_, id)| *id == secret(0, 9));
     assert!(reads.count() < 200, "it is tried again without haste");
-    world.rotate(&secret(0, 9));
+    world.rotate(secret(0, 9));
     assert!(world.run_until(SOON, World::is_current).is_some());
 }
 
@@ -109,10 +109,7 @@ fn f25_a_missing_secret_that_was_never_read_holds_the_candidate() {
 fn f26_a_disabled_secret_is_dropped_if_the_policy_says_so() {
     let mut world = world(content(2, 2));
     world.policy = Policy::Omit;
-    world
-        .vault(0)
-        .ill
-        .insert("s0".into(), SecretErrorKind::Disabled);
+    world.vault(0).ill.insert(0, SecretErrorKind::Disabled);
     assert!(
         world
             .run_until(secs(310), |world| world.seen(key(0)).is_none())
@@ -131,16 +128,14 @@ fn f27_only_the_throttled_vault_pauses() {
     world.vault(0).fault = Fault::Throttles(Some(secs(120)));
     world.run(secs(1_500));
     for n in 0..3 {
-        world.rotate(&secret(1, n));
+        world.rotate(secret(1, n));
     }
     let took = world.run_until(secs(301), |world| {
         (20..23).all(|k| value(world, k) == Some(2))
     });
     assert!(took.is_some());
     let reads = &world.observer.reads;
-    let paused = reads
-        .iter()
-        .filter(|(_, id)| *id.vault_host() == *secret(0, 0).vault_host());
+    let paused = reads.iter().filter(|(_, id)| id.vault() == 0);
     assert!(paused.count() <= 16);
 }
 
@@ -148,7 +143,7 @@ fn f27_only_the_throttled_vault_pauses() {
 fn f28_fifty_references_to_a_vault_that_throttles_from_the_start() {
     let mut world = world(content(1, 0));
     for n in 0..50 {
-        world.rotate_new(&secret(0, n));
+        world.rotate_new(secret(0, n));
         world.write(200 + n, Setting::Reference(secret(0, n)));
     }
     world.vault(0).fault = Fault::Throttles(None);
@@ -167,7 +162,7 @@ fn f28_fifty_references_to_a_vault_that_throttles_from_the_start() {
 #[test]
 fn f29_the_vault_is_down_during_a_store_change() {
     let mut world = world(content(2, 1));
-    world.rotate_new(&secret(0, 7));
+    world.rotate_new(secret(0, 7));
     world.vault(0).fault = Fault::Down;
     world.write(10, Setting::Reference(secret(0, 7)));
     world.run(secs(900));
@@ -206,7 +201,7 @@ fn f31_the_store_is_down_and_a_secret_is_rotated() {
         let mut world = world(content(2, 2));
         world.store.fault = fault;
         world.run(secs(1_000));
-        world.rotate(&secret(0, 1));
+        world.rotate(secret(0, 1));
         let took = world.run_until(secs(301), |world| value(world, key(1)) == Some(2));
         assert!(took.is_some(), "{fault:?}");
     }
@@ -264,7 +259,7 @@ fn f48_eight_hours_of_suspension_are_one_refresh() {
     let mut world = world(content(2, 10));
     world.run(secs(1_000));
     world.write(0, Setting::Plain(4));
-    world.rotate(&secret(0, 3));
+    world.rotate(secret(0, 3));
     world.stall(secs(8 * 3_600));
     let woke = world.now;
     world.run(secs(5));
@@ -311,7 +306,7 @@ fn f50_stalls_of_two_seconds_make_no_burst() {
 fn f92_a_thousand_callers_are_one_check() {
     let mut world = world(content(2, 3));
     world.write(0, Setting::Plain(1));
-    world.rotate(&secret(0, 0));
+    world.rotate(secret(0, 0));
     world.send(Event::RefreshNow((0..1_000).collect()));
     world.run(secs(2));
     assert_eq!(world.observer.checks_within(world.start, secs(2)), 1);
@@ -359,7 +354,7 @@ fn f94_a_rotation_every_ten_milliseconds_is_coalesced() {
     };
     let mut world = World::new(&schedule, 4, content(1, 1));
     for _ in 0..1_000 {
-        world.rotate(&secret(0, 0));
+        world.rotate(secret(0, 0));
         world.run(Duration::from_millis(10));
     }
     assert!(world.observer.publications.len() <= 12);
@@ -370,13 +365,13 @@ fn f94_a_rotation_every_ten_milliseconds_is_coalesced() {
 #[test]
 fn a_hanging_secret_delays_neither_settings_nor_other_secrets() {
     let mut world = world(content(2, 5));
-    world.vault(0).stuck.push("s2".into());
+    world.vault(0).stuck.push(2);
     world.run(secs(900));
     world.write(0, Setting::Plain(6));
     let took = world.run_until(secs(60), |world| value(world, 0) == Some(6));
     assert!(took.is_some_and(|took| took <= secs(37)), "{took:?}");
     for n in [0, 1, 3, 4] {
-        world.rotate(&secret(0, n));
+        world.rotate(secret(0, n));
     }
     let took = world.run_until(secs(600), |world| {
         [0, 1, 3, 4]
@@ -390,9 +385,9 @@ fn a_hanging_secret_delays_neither_settings_nor_other_secrets() {
 fn a_hanging_secret_does_not_delay_the_first_read_of_others_in_its_vault() {
     let mut world = world(content(1, 1));
     for n in 1..4 {
-        world.rotate_new(&secret(0, n));
+        world.rotate_new(secret(0, n));
     }
-    world.vault(0).stuck.push("s0".into());
+    world.vault(0).stuck.push(0);
     world.run(secs(290));
     world.write(30, Setting::Reference(secret(0, 1)));
     world.write(31, Setting::Reference(secret(0, 2)));
@@ -448,7 +443,7 @@ fn a_conflict_is_refused_and_tried_again_only_for_a_reason() {
     world.run(secs(280));
     assert_eq!(world.state.counters.refusals, 1);
     assert!(world.state.candidates.refusal().is_some());
-    world.rotate(&secret(0, 0));
+    world.rotate(secret(0, 0));
     world.run(secs(301));
     assert_eq!(world.state.counters.refusals, 2);
     assert_eq!(
@@ -498,7 +493,7 @@ fn a_caller_hears_what_became_of_the_call() {
     world.run(secs(4));
     assert!(matches!(world.reply(1), Some(RoundOutcome::Unchanged)));
     world.write(0, Setting::Plain(1));
-    world.rotate(&secret(0, 1));
+    world.rotate(secret(0, 1));
     world.refresh(2);
     world.run(secs(4));
     assert!(matches!(world.reply(2), Some(RoundOutcome::Updated { .. })));
@@ -553,7 +548,7 @@ fn without_an_interval_only_callers_cause_requests() {
     world.refresh(1);
     world.run(secs(10));
     assert!(matches!(world.reply(1), Some(RoundOutcome::Failed(error)) if error.is_reference()));
-    world.rotate(&secret(0, 8));
+    world.rotate(secret(0, 8));
     world.refresh(2);
     world.run(secs(10));
     assert!(matches!(world.reply(2), Some(RoundOutcome::Updated { .. })));

@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::backend::{CONFLICT, Content, FIRST_FLAG, Fault, Setting, Store, Vault};
+use super::backend::{CONFLICT, Content, FIRST_FLAG, Fault, Setting, Store, Vault, name, secret};
 use super::model::{Policy, Seen, Snapshot, Vaults, reload};
 use super::observer::Observer;
 use crate::error::{Error, ErrorKind, SecretErrorKind};
-use crate::reference::SecretIdentifier;
+use crate::refresh::Scope;
 use crate::refresh::state::{
     Action, AsOf, Caller, CandidateNo, CheckOutcome, Event, Need, Publication, ReadError,
-    ReadReport, RoundOutcome, Schedule, State,
+    ReadReport, RoundOutcome, Schedule, SecretId, State,
 };
-use crate::refresh::{Scope, SecretId};
 use crate::time::Instant;
 
 /// After this long without an answer a request fails.
@@ -20,24 +19,6 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-pub(super) fn secret(vault: u8, name: u16) -> SecretId {
-    identifier(&host(vault), &format!("s{name}"))
-}
-
-/// The first version of it, by name.
-pub(super) fn pinned(vault: u8, name: u16) -> SecretId {
-    identifier(&host(vault), &format!("s{name}/1"))
-}
-
-fn identifier(host: &str, path: &str) -> SecretId {
-    let text = format!("https://{host}/secrets/{path}");
-    SecretId::Secret(SecretIdentifier::parse(&text).expect("an identifier"))
-}
-
-pub(super) fn host(vault: u8) -> String {
-    format!("kv-{vault}.vault.azure.net")
 }
 
 /// The defaults, with every number that a test may want to change.
@@ -91,8 +72,8 @@ impl World {
         let content = world.store.content().clone();
         let ids = references(&content);
         for id in &ids {
-            let value = world.vaults[id.vault_host()].value(id).expect("version 1");
-            world.held.insert(id.clone(), value);
+            let value = world.vaults[&id.vault()].value(*id).expect("version 1");
+            world.held.insert(*id, value);
         }
         let needs = world.needs(&content);
         let snapshot = reload(&world.store, &world.vaults, world.policy).expect("a first load");
@@ -113,9 +94,9 @@ impl World {
         let mut vaults = Vaults::new();
         for id in references(&content) {
             let vault = vaults
-                .entry(id.vault_host().to_owned())
+                .entry(id.vault())
                 .or_insert_with(|| Vault::new(Duration::from_millis(10)));
-            vault.rotate(start, id.name());
+            vault.rotate(start, name(id));
         }
         let state = State::new(schedule, seed, None, 0, start);
         Self {
@@ -141,26 +122,23 @@ impl World {
         }
     }
 
-    pub(super) fn vault(&mut self, vault: u8) -> &mut Vault {
+    pub(super) fn vault(&mut self, vault: u32) -> &mut Vault {
         self.vaults
-            .entry(host(vault))
+            .entry(vault)
             .or_insert_with(|| Vault::new(Duration::from_millis(10)))
     }
 
-    pub(super) fn rotate(&mut self, id: &SecretId) {
+    pub(super) fn rotate(&mut self, id: SecretId) {
         let now = self.now;
-        let vault = self.vaults.get_mut(id.vault_host()).expect("a vault");
-        vault.rotate(now, id.name());
+        let vault = self.vaults.get_mut(&id.vault()).expect("a vault");
+        vault.rotate(now, name(id));
     }
 
     /// A secret that no setting refers to yet.
-    pub(super) fn rotate_new(&mut self, id: &SecretId) {
+    pub(super) fn rotate_new(&mut self, id: SecretId) {
         let new = || Vault::new(Duration::from_millis(10));
-        let vault = self
-            .vaults
-            .entry(id.vault_host().to_owned())
-            .or_insert_with(new);
-        vault.rotate(self.now, id.name());
+        let vault = self.vaults.entry(id.vault()).or_insert_with(new);
+        vault.rotate(self.now, name(id));
     }
 
     pub(super) fn write(&mut self, key: u16, setting: Setting) {
@@ -267,7 +245,7 @@ impl World {
         self.observer.action(action, self.now);
         match action {
             Action::Check { known, scope } => self.begin_check(*known, *scope),
-            Action::Read(id) => self.begin_read(id),
+            Action::Read(id) => self.begin_read(*id),
             Action::Assemble(no) => {
                 return Some(Event::Assembled {
                     candidate: *no,
@@ -325,9 +303,9 @@ impl World {
         );
     }
 
-    fn begin_read(&mut self, id: &SecretId) {
-        let vault = &self.vaults[id.vault_host()];
-        let hangs = vault.fault == Fault::Hangs || vault.stuck.iter().any(|s| s == id.name());
+    fn begin_read(&mut self, id: SecretId) {
+        let vault = &self.vaults[&id.vault()];
+        let hangs = vault.fault == Fault::Hangs || vault.stuck.contains(&name(id));
         let latency = if hangs { DEADLINE } else { vault.latency };
         let fail = |kind, retry_at| {
             Err(ReadError {
@@ -345,13 +323,7 @@ impl World {
             Fault::None => vault.value(id).or_else(|kind| fail(kind, None)),
             _ => fail(SecretErrorKind::Unreachable, None),
         };
-        self.answer_after(
-            latency,
-            Answer::Read {
-                id: id.clone(),
-                result,
-            },
-        );
+        self.answer_after(latency, Answer::Read { id, result });
     }
 
     fn answered(&mut self, answer: Answer) -> Event {
@@ -368,20 +340,20 @@ impl World {
             }
             Answer::Read { id, result } => {
                 self.observer
-                    .read_ended(&id, result.as_ref().err(), self.now);
-                let outcome = result.map(|value| self.hold(&id, value));
+                    .read_ended(id, result.as_ref().err(), self.now);
+                let outcome = result.map(|value| self.hold(id, value));
                 if let Err(error) = &outcome {
-                    self.failing.insert(id.clone(), error.kind);
+                    self.failing.insert(id, error.kind);
                 }
                 Event::Read { id, outcome }
             }
         }
     }
 
-    fn hold(&mut self, id: &SecretId, value: u32) -> ReadReport {
-        self.failing.remove(id);
-        let changed = self.held.insert(id.clone(), value) != Some(value);
-        let expires_in = self.vaults[id.vault_host()].expires_in;
+    fn hold(&mut self, id: SecretId, value: u32) -> ReadReport {
+        self.failing.remove(&id);
+        let changed = self.held.insert(id, value) != Some(value);
+        let expires_in = self.vaults[&id.vault()].expires_in;
         ReadReport {
             changed,
             expires_in,
@@ -451,7 +423,7 @@ impl World {
                             return Err(Error::references(Vec::new()));
                         }
                         (_, _, Some(value)) => {
-                            snapshot.insert(*key, Seen::Secret(id.clone(), value));
+                            snapshot.insert(*key, Seen::Secret(*id, value));
                         }
                     }
                 }
@@ -506,7 +478,7 @@ impl World {
 
 pub(super) fn references(content: &Content) -> BTreeSet<SecretId> {
     let ids = content.values().filter_map(|setting| match setting {
-        Setting::Reference(id) => Some(id.clone()),
+        Setting::Reference(id) => Some(*id),
         Setting::Plain(_) => None,
     });
     ids.collect()
