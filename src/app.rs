@@ -179,6 +179,17 @@ impl AppConfiguration {
     }
 }
 
+impl<T> LiveBuilder<T> {
+    /// Follows one more store: its changes rebuild the value, too.
+    ///
+    /// A store whose handle stands in the layers is found and followed without being named. This is for one that
+    /// a layer reads out of sight, on a task or thread of its own; naming the handle that the builder was made
+    /// from says that the layers read it in such a way.
+    pub fn follow(self, other: &AppConfiguration) -> Self {
+        self.following(other.feed().clone())
+    }
+}
+
 impl fmt::Debug for AppConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AppConfiguration")

@@ -36,6 +36,7 @@ mod de;
 mod environment;
 mod error;
 pub mod humantime;
+mod in_memory;
 mod live;
 mod load;
 mod loaded;
@@ -48,6 +49,7 @@ mod source;
 mod startup;
 mod store;
 mod task;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -58,6 +60,7 @@ pub use app::AppConfiguration;
 pub use builder::AppConfigurationBuilder;
 pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use in_memory::{InMemoryStore, in_memory};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
     Reader, Refusal,
@@ -71,7 +74,10 @@ pub use reference::{
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
     VaultOptions,
 };
-pub use refresh::{RefreshOptions, RefreshOutcome, Status};
+pub use refresh::{
+    Counters, RefreshOptions, RefreshOutcome, SecretStatus, SkipReason, Status, StoreFailure,
+    VaultStatus,
+};
 pub use secrecy;
 pub use secret::Secret;
 pub use setting::{ConfigurationSetting, ETag, Label, Warning, WarningKind};

@@ -97,6 +97,10 @@ pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) ->
         if !may_heal(&error, started.elapsed() < options.permission_grace) {
             return Err(error);
         }
+        // A transport that answers without ever waiting is not stopped by the timeout above.
+        if Instant::now() >= deadline {
+            return Err(error);
+        }
         let wait = delay(started.elapsed(), attempt, &error);
         attempt += 1;
         tracing::warn!(

@@ -20,6 +20,7 @@ use crate::tree::{KeyRules, Shape};
 
 impl AppConfigurationBuilder {
     pub(super) fn assemble(mut self) -> Result<Pipeline> {
+        self.refresh.validate()?;
         let selection = Selection::new(&self.selectors, &self.flags)?;
         let shape = self.shape()?;
         let guard = self.guard()?;

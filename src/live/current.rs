@@ -62,6 +62,13 @@ impl<T> Current<T> {
             None => explanation,
         })
     }
+
+    /// The layer that gave the value at `path`, by its own name (a file, `the environment`), whether or not it
+    /// overrides the store. `None` if the store gave it, or nobody did.
+    #[must_use]
+    pub fn layer(&self, path: &str) -> Option<&str> {
+        self.overlay.layer(path, |_| true)
+    }
 }
 
 impl<T> Deref for Current<T> {

@@ -237,6 +237,15 @@ impl Pipeline {
         })
     }
 
+    /// Forgets every secret but these: what the current generation, or one in the making, refers to.
+    pub(crate) fn retain(&self, ids: &BTreeSet<ReferenceId>) {
+        self.references.retain(ids);
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|id, _| ids.contains(id));
+    }
+
     /// Publishes an empty generation, for a start without the store.
     pub(crate) fn publish_empty(&self) {
         self.publication.publish(Loaded::new(
@@ -249,11 +258,6 @@ impl Pipeline {
     /// Makes a draft the current generation: values and watch state together, in one swap. Cannot fail.
     pub(crate) fn publish(&self, draft: Draft) -> Published {
         let Draft { loaded, candidate } = draft;
-        self.references.retain(candidate.ids());
-        self.failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|id, _| candidate.ids().contains(id));
         self.current.store(Some(Arc::new(candidate)));
         self.publication.publish(loaded)
     }

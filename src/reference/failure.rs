@@ -35,6 +35,11 @@ impl ReadFailure {
         }
     }
 
+    /// Code that was asked on the way, such as a credential of the application, panicked.
+    pub(crate) fn panicked() -> Self {
+        Self::new(SecretErrorKind::Unreachable).with_hint("code of the application panicked")
+    }
+
     pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self

@@ -236,6 +236,11 @@ impl KeyVaultOptions {
         self.interval
     }
 
+    /// The most reads of one vault at a time.
+    pub(crate) fn reads_per_vault(&self) -> usize {
+        self.per_vault
+    }
+
     pub(crate) fn warn_before_expiry(&self) -> Duration {
         self.expiry_warning
     }

@@ -1,37 +1,38 @@
 //! Keeps what was loaded current: when to look again, and what to do if looking fails.
+//!
+//! [`state`] decides and is pure; [`driver`] does what it says; [`engine`] is what the handle holds of it. Nothing here
+//! opens a connection or knows a value: the pipeline does.
+//!
+//! What it promises:
+//!
+//! 1. Nothing is published unless list, resolve and assemble succeeded for one and the same content.
+//! 2. What failed leaves the last good value in place, moves no change marker, and shows in the status.
+//! 3. What was fetched is not lost if only a vault failed: it waits, and only the vault is asked again.
+//! 4. The store and each vault back off on their own, and all come back within 75 s after the end of an outage.
+//! 5. What a service asks to wait is waited, whoever asks.
 
-mod stand_in;
+mod check;
+mod driver;
+mod engine;
+mod options;
+mod outcome;
+mod reply;
+mod report;
 pub(crate) mod state;
+mod status;
 
-pub(crate) use stand_in::ReferenceId as SecretId;
+pub(crate) use crate::reference::ReferenceId as SecretId;
+pub(crate) use crate::store::Scope;
+pub(crate) use engine::Engine;
+pub use options::RefreshOptions;
+pub use outcome::{RefreshOutcome, SkipReason};
 pub use state::Counters;
+pub use status::{SecretStatus, Status, StoreFailure, VaultStatus};
 
 use std::time::Duration;
 
-/// How often unversioned secrets are read again, unless told otherwise.
+/// How often what nobody waits for is tried again where no interval covers it.
 pub(crate) const SECRETS_EVERY: Duration = Duration::from_secs(5 * 60);
-
-/// What a check of the store looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Settings,
-    Flags,
-    Both,
-}
-
-/// Why a refresh left out part of what it was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SkipReason {
-    /// The store or a vault asked for fewer requests, and the time it named has not passed.
-    Throttled,
-    /// The secrets of a vault were asked for within the last 3 seconds; they are read again when these have passed.
-    TooSoon,
-}
 
 #[cfg(test)]
 mod tests;
-
-mod stub;
-pub(crate) use stub::Engine;
-pub use stub::{RefreshOptions, RefreshOutcome, Status};

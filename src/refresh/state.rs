@@ -20,11 +20,11 @@ mod store;
 mod timers;
 mod vault;
 
-pub(crate) use candidate::{AsOf, Candidate, CandidateNo};
+pub(crate) use candidate::{AsOf, CandidateNo};
 pub use counters::Counters;
 pub(crate) use reads::Need;
 pub(crate) use round::{Caller, RoundOutcome};
-pub(crate) use secret::{Failing, ReadError, ReadReport, Secret};
+pub(crate) use secret::{ReadError, ReadReport, Secret};
 pub(crate) use vault::Vault;
 
 use candidate::Candidates;
@@ -32,7 +32,7 @@ use reads::Reads;
 use round::Round;
 use secret::Effect;
 use store::StoreSchedule;
-use timers::earliest;
+use timers::{earliest, full_jitter};
 use vault::Patience;
 
 use super::{Scope, SecretId, SkipReason};
@@ -71,8 +71,8 @@ pub(crate) enum Event {
         candidate: CandidateNo,
         outcome: Result<Publication, Error>,
     },
-    /// A caller wants everything checked now.
-    RefreshNow(Caller),
+    /// Callers want everything checked now.
+    RefreshNow(Vec<Caller>),
     /// An event says that the store changed: check at a random moment within this time.
     StoreDirty {
         within: Duration,
@@ -142,11 +142,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// `published`: the candidate that is published already, with its generation; `None` if nothing was loaded yet.
+    /// `published`: the candidate that is published already; `None` if nothing was loaded yet.
     pub(crate) fn new(
         schedule: &Schedule,
         seed: u64,
-        published: Option<(CandidateNo, &[Need], u64)>,
+        published: Option<(CandidateNo, &[Need])>,
+        generation: u64,
         now: Instant,
     ) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -167,7 +168,7 @@ impl State {
             candidates: Candidates::new(schedule.settle),
             rng,
             counters: Counters::default(),
-            generation: 0,
+            generation,
             sentinel_moved: None,
             compared_with: None,
             assembling: false,
@@ -179,12 +180,11 @@ impl State {
         state
     }
 
-    fn begin(&mut self, published: Option<(CandidateNo, &[Need], u64)>, now: Instant) {
-        let Some((no, needs, generation)) = published else {
+    fn begin(&mut self, published: Option<(CandidateNo, &[Need])>, now: Instant) {
+        let Some((no, needs)) = published else {
             self.store.start_empty(now, &mut self.rng);
             return;
         };
-        self.generation = generation;
         self.reads.need(needs, now, &mut self.rng);
         self.candidates.start_with(no, ids(needs), now);
     }
@@ -202,7 +202,7 @@ impl State {
             Event::Assembled { candidate, outcome } => {
                 self.assembled(candidate, outcome, now, &mut actions);
             }
-            Event::RefreshNow(caller) => self.waiting.push(caller),
+            Event::RefreshNow(callers) => self.waiting.extend(callers),
             Event::StoreDirty { within } => {
                 let delay = within.mul_f64(self.rng.f64());
                 self.store.dirty(later(now, delay));
@@ -256,6 +256,9 @@ impl State {
             actions.push(Action::Assemble(no));
         }
         self.end_round(now, actions);
+        if self.round.is_none() && !self.waiting.is_empty() {
+            self.proceed(now, actions);
+        }
     }
 
     fn checked(&mut self, outcome: CheckOutcome, now: Instant, actions: &mut Vec<Action>) {
@@ -388,7 +391,8 @@ impl State {
             round.reads.retain(|id| !self.reads.is_parked(id, now));
             round.skip(SkipReason::Throttled);
         }
-        let settling = self.candidates.is_settling() && round.error.is_none();
+        let cannot_settle = round.error.is_some() || self.store.is_closed(now);
+        let settling = self.candidates.is_settling() && !cannot_settle;
         let gathering = self.candidates.wake(&self.reads).is_some();
         let busy = round.checks || !round.reads.is_empty() || self.assembling;
         if busy || settling || gathering {
@@ -430,6 +434,11 @@ impl State {
         actions.push(Action::Stop);
         actions
     }
+}
+
+/// The pause before the machine is started again after a panic.
+pub(crate) fn restart_delay(restarts: u32) -> Duration {
+    full_jitter(restarts, &mut fastrand::Rng::new()).max(Duration::from_secs(1))
 }
 
 fn ids(needs: &[Need]) -> BTreeSet<SecretId> {

@@ -45,3 +45,121 @@ fn failed(error: &dyn std::error::Error) -> LookupFailed {
     tracing::debug!(%error, "a lookup of replicas failed");
     LookupFailed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use config_azure_emulator::{DnsAnswer, DnsServer, Srv};
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::store::discovery::find_replicas;
+
+    const HOST: &str = "contoso.azconfig.io";
+    const ORIGIN: &str = "_origin._tcp.contoso.azconfig.io";
+
+    /// The resolver of the library, asking a server on loopback.
+    #[derive(Debug)]
+    struct Loopback(SocketAddr);
+
+    #[async_trait]
+    impl SrvLookup for Loopback {
+        async fn srv(&self, name: &str) -> Result<Vec<SrvRecord>, LookupFailed> {
+            let mut connection = ConnectionConfig::udp();
+            connection.port = self.0.port();
+            let server = NameServerConfig::new(self.0.ip(), true, vec![connection]);
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            let builder =
+                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            lookup(&builder.build().unwrap(), name).await
+        }
+    }
+
+    async fn replicas(server: &DnsServer) -> Result<Vec<String>, LookupFailed> {
+        let found = find_replicas(&Loopback(server.address()), HOST).await;
+        found.map(|mut hosts| {
+            hosts.sort();
+            hosts
+        })
+    }
+
+    #[tokio::test]
+    async fn replicas_by_real_lookups() {
+        let server = DnsServer::start().await.unwrap();
+        server.set_replicas(
+            HOST,
+            HOST,
+            &["contoso-eu.azconfig.io", "contoso-us.azconfig.io."],
+        );
+        let all = ["contoso-eu.azconfig.io", "contoso-us.azconfig.io", HOST];
+        assert_eq!(replicas(&server).await.unwrap(), all);
+        let asked = server.queries();
+        let names = [
+            ORIGIN,
+            "_alt0._tcp.contoso.azconfig.io",
+            "_alt1._tcp.contoso.azconfig.io",
+        ];
+        assert!(
+            names.iter().all(|name| asked
+                .iter()
+                .any(|asked| asked.trim_end_matches('.') == *name)),
+            "{asked:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn f51_no_such_name_is_no_replica_and_a_failing_server_is_a_failure() {
+        let server = DnsServer::start().await.unwrap();
+        assert_eq!(replicas(&server).await, Ok(vec![]));
+        server.set(ORIGIN, DnsAnswer::A(vec![[127, 0, 0, 1].into()]));
+        assert_eq!(replicas(&server).await, Ok(vec![]));
+        for code in [2, 5] {
+            server.set(ORIGIN, DnsAnswer::Code(code));
+            assert!(
+                !matches!(replicas(&server).await, Ok(found) if !found.is_empty()),
+                "{code}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn f53_silence_is_given_up_within_two_seconds() {
+        let server = DnsServer::start().await.unwrap();
+        server.set(ORIGIN, DnsAnswer::Silence);
+        let start = Instant::now();
+        assert_eq!(replicas(&server).await, Err(LookupFailed));
+        assert!(start.elapsed() < Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn t06_hostile_packets_name_no_replica() {
+        let evil = || {
+            vec![
+                Srv::new("evil.com"),
+                Srv::new("contoso-x.azconfig.io.evil.com"),
+            ]
+        };
+        let many: Vec<Srv> = (0..28)
+            .map(|at| Srv::new(format!("evil{at}.com")))
+            .collect();
+        let hostile = [
+            DnsAnswer::Srv(evil()),
+            DnsAnswer::WrongId(vec![Srv::new("contoso-eu.azconfig.io")]),
+            DnsAnswer::Garbage(vec![0xff; 300]),
+            DnsAnswer::Truncated,
+            DnsAnswer::Srv(many),
+        ];
+        for answer in hostile {
+            let server = DnsServer::start().await.unwrap();
+            server.set(ORIGIN, answer.clone());
+            assert!(
+                replicas(&server).await.unwrap_or_default().is_empty(),
+                "{answer:?}"
+            );
+        }
+    }
+}

@@ -187,32 +187,17 @@ impl Fleet {
             .collect()
     }
 
-    /// The endpoints to try for one operation. Those that back off are left out while any other is at hand; those
-    /// that asked for a pause are never asked before its end.
+    /// The endpoints to try for one operation. Those that back off come last: they are asked only if all others
+    /// failed. Those that asked for a pause are not asked before its end.
     pub(super) fn attempts(&self) -> Attempts<'_> {
         let now = Instant::now();
         let mut open: Vec<Arc<Member>> = self.members();
         self.rotated(&mut open);
-        let closed_for = open
-            .iter()
-            .filter_map(|member| member.client.closed_for())
-            .min();
-        open.retain(|member| {
-            member
-                .client
-                .closed_for()
-                .is_none_or(|left| left <= LONGEST_PAUSE)
-        });
         let preferred = open.first().cloned();
-        open.retain(|member| {
-            member
-                .client
-                .closed_for()
-                .is_none_or(|left| left <= LONGEST_PAUSE)
-        });
-        if open.iter().any(|member| !member.health().backs_off(now)) {
-            open.retain(|member| !member.health().backs_off(now));
-        }
+        let left = |member: &Arc<Member>| member.client.closed_for();
+        let closed_for = open.iter().filter_map(left).min();
+        open.retain(|member| left(member).is_none_or(|left| left <= LONGEST_PAUSE));
+        open.sort_by_key(|member| member.health().backs_off(now));
         let stands_in = match (&preferred, open.first()) {
             (Some(preferred), Some(first)) => !Arc::ptr_eq(preferred, first),
             _ => false,

@@ -35,6 +35,11 @@ impl Store {
         }
     }
 
+    /// True if replicas are to be looked for.
+    pub(crate) fn discovers(&self) -> bool {
+        self.discovery.is_some()
+    }
+
     /// One round. False if nothing new could be learned; the replicas at hand then stay.
     pub(crate) async fn discover(&self) -> bool {
         let Some(lookup) = &self.discovery else {

@@ -29,6 +29,16 @@ enum Mark {
     Present(Box<str>),
 }
 
+impl SentinelMarks {
+    /// Which of the watched settings do not exist, by position.
+    pub(crate) fn absent(&self) -> impl Iterator<Item = usize> {
+        let marks = self.0.iter().enumerate();
+        marks
+            .filter(|(_, mark)| **mark == Mark::Absent)
+            .map(|(at, _)| at)
+    }
+}
+
 /// What a look at the sentinels gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SentinelOutcome {

@@ -243,6 +243,32 @@ mod tests {
     }
 
     #[test]
+    fn f69_absurd_json() {
+        let wide: String = (0..100_000).map(|at| format!("\"k{at}\":0,")).collect();
+        let number = "9".repeat(10_000_000);
+        for (body, fine) in [
+            (format!("{{{wide}\"items\":[]}}"), true),
+            (format!("{{\"x\":{number},\"items\":[]}}"), true),
+            (format!("{{\"items\":[{{\"key\":{number}}}]}}"), false),
+            (
+                format!("{{\"items\":[{{\"key\":\"a\",\"key\":\"b\"}}]}}"),
+                false,
+            ),
+            (
+                format!(
+                    "{{\"items\":{}1{}}}",
+                    "[".repeat(100_000),
+                    "]".repeat(100_000)
+                ),
+                false,
+            ),
+            ("{\"items\":[{\"key\":\"\\ud83d\"}]}".to_owned(), false),
+        ] {
+            assert_eq!(list_page(body.as_bytes()).is_ok(), fine, "{:.60}", body);
+        }
+    }
+
+    #[test]
     fn problem_codes() {
         let body =
             br#"{"type":"https://azconfig.io/errors/too-many-requests","title":"secret value"}"#;

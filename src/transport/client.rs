@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The user's function on the client's builder (a private CA, a proxy, a resolver).
 pub(crate) type HttpHook = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For TCP and TLS together; of several addresses of one family each gets its share.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Longer than any gap between two packets of a healthy answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// An address may change behind a name: a connection is not kept for ever.
@@ -163,4 +164,21 @@ fn failure(error: reqwest::Error) -> azure_core::Error {
 fn method(method: Method) -> azure_core::Result<reqwest::Method> {
     reqwest::Method::from_bytes(method.as_str().as_bytes())
         .map_err(|error| azure_core::Error::new(AzureErrorKind::Other, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t07_what_authorises_is_marked_and_not_shown() {
+        for name in ["authorization", "x-identity-header", "secret"] {
+            let value = header(&HeaderName::from(name), &HeaderValue::from("hunter2")).unwrap();
+            assert!(value.is_sensitive());
+            assert!(!format!("{value:?}").contains("hunter2"));
+        }
+        let plain = header(&HeaderName::from("accept"), &HeaderValue::from("x")).unwrap();
+        assert!(!plain.is_sensitive());
+        assert!(header(&HeaderName::from("accept"), &HeaderValue::from("a\nb")).is_err());
+    }
 }

@@ -6,6 +6,8 @@ mod guard;
 mod limits;
 mod policy;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use client::{HttpHook, reqwest_transport};
 pub(crate) use guard::Guard;

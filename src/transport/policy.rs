@@ -43,12 +43,15 @@ impl Origin {
         })
     }
 
-    /// `https://HOST` on the default port. `host` must be a plain host name.
-    pub(crate) fn https(host: &str) -> Self {
+    /// `https://HOST`, or `https://HOST:PORT` for a vault that is listed as an exact origin.
+    pub(crate) fn https(authority: &str) -> Self {
+        let split = authority.rsplit_once(':');
+        let ported = split.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = ported.unwrap_or((authority, 443));
         Self {
             https: true,
             host: host.to_ascii_lowercase().into(),
-            port: 443,
+            port,
         }
     }
 }
@@ -130,6 +133,24 @@ mod tests {
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_vault_listed_with_its_port_passes_on_that_port_alone() {
+        for (host, origin) in [
+            ("localhost:8443", "https://localhost:8443"),
+            ("[::1]:8443", "https://[::1]:8443"),
+        ] {
+            let policy = HostPolicy::new();
+            policy.allow(Origin::https(host), HostKind::Vault);
+            assert_eq!(policy.check(&url(origin), true), Ok(HostKind::Vault));
+            let default = origin.trim_end_matches(":8443");
+            assert_eq!(policy.check(&url(default), true), Err(Refusal::ForeignHost));
+        }
+        assert_eq!(
+            Origin::https("[::1]"),
+            Origin::of(&url("https://[::1]")).unwrap()
+        );
     }
 
     #[test]

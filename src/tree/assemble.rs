@@ -1,25 +1,21 @@
 //! Settings become one tree: the same settings, the same tree, in whatever order they come.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::setting::{ConfigurationSetting, ContentKind};
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
 
-use super::entry::{
-    Content, Entry, Flag, Nulls, SecretOrigin, Shape, TreeWarning, TreeWarningKind,
-};
-use super::join::Joiner;
-use super::json::{JsonFault, Reader};
+use super::claims::{Claim, Claims};
+use super::entry::{Entry, Flag, Shape, TreeWarning};
 use super::key::JOINT;
-use super::{Leaf, List, Node, Origin, Scalar, Table, Tree};
-
-/// Where Microsoft's schema puts feature flags.
-const FLAGS: [&str; 2] = ["feature_management", "feature_flags"];
+use super::settle::Settler;
+use super::{List, Node, Table, Tree};
 
 /// Builds the tree of one load. `store` is what the store is called in origins.
 ///
 /// # Errors
-/// [`ErrorKind::Conflict`] if two settings claim one path; [`ErrorKind::TooLarge`] if there are too many values.
+/// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if two settings claim one path;
+/// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) if there are too many values.
 pub(crate) fn assemble<'a>(
     store: &str,
     entries: impl IntoIterator<Item = Entry<'a>>,
@@ -39,6 +35,7 @@ pub(crate) fn assemble<'a>(
         ..
     } = claims;
     let path_of = |claim: &Claim| &paths[claim.start..claim.end];
+    // Settings come in the order of their keys, which is nearly the order of their paths: the sort has little to do.
     list.sort_by(|a, b| {
         path_of(a)
             .cmp(path_of(b))
@@ -46,290 +43,119 @@ pub(crate) fn assemble<'a>(
     });
     let root = Builder {
         paths: &paths,
-        joiner: Joiner::new(shape.conflict, &mut warnings),
+        settler: Settler::new(shape.conflict, &mut warnings),
     }
     .table(&mut list, 0)?;
-    let leaves = count(&root);
     let tree = Tree {
         store: store.into(),
         selectors: Arc::clone(&shape.selectors),
+        leaves: count(&root),
         root,
-        leaves,
     };
     Ok((tree, warnings))
-}
-
-/// What one setting wants to be, and where.
-struct Claim {
-    /// Its path inside the buffer of all paths.
-    start: usize,
-    end: usize,
-    /// Taken when the claim is placed.
-    node: Option<Node>,
-    origin: Arc<Origin>,
-}
-
-impl Claim {
-    fn name(&self) -> (&str, Option<&str>) {
-        (self.origin.key(), self.origin.label())
-    }
-}
-
-struct Claims<'s> {
-    shape: &'s Shape,
-    paths: String,
-    list: Vec<Claim>,
-    warnings: Vec<TreeWarning>,
-    /// Values, and the lists and tables of JSON values, so far.
-    size: usize,
-}
-
-impl<'s> Claims<'s> {
-    fn new(shape: &'s Shape, expected: usize) -> Self {
-        Self {
-            shape,
-            paths: String::with_capacity(expected * 24),
-            list: Vec::with_capacity(expected),
-            warnings: Vec::new(),
-            size: 0,
-        }
-    }
-
-    fn add(&mut self, entry: &Entry<'_>) -> Result<()> {
-        let setting = &*entry.selected.setting;
-        let start = self.paths.len();
-        if !self.write_path(setting) {
-            return Ok(());
-        }
-        let origin = Arc::new(Origin {
-            selected: entry.selected.clone(),
-            losers: entry.losers.into(),
-            secret: secret_origin(&entry.content),
-            redacted: matches!(entry.content, Content::Secret { .. }),
-            flag: false,
-        });
-        match self.node(setting, &entry.content, &origin) {
-            Some(node) => self.list.push(Claim {
-                start,
-                end: self.paths.len(),
-                node: Some(node),
-                origin,
-            }),
-            None => self.paths.truncate(start),
-        }
-        self.spend(1)
-    }
-
-    /// Counted as it is read: a total at the end would come after the memory is gone.
-    fn spend(&mut self, size: usize) -> Result<()> {
-        self.size += size;
-        let most = self.shape.limits.leaves;
-        if self.size > most {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("the selected settings hold more than {most} values"),
-            ));
-        }
-        Ok(())
-    }
-
-    /// False if the setting has no place.
-    fn write_path(&mut self, setting: &ConfigurationSetting) -> bool {
-        if let Some(map_key) = &self.shape.map_key {
-            let path = map_key(setting);
-            if let Some(path) = &path {
-                path.write(&mut self.paths);
-            }
-            return path.is_some();
-        }
-        match self.shape.keys.write(setting.key(), &mut self.paths) {
-            Ok(renamed) => {
-                if renamed {
-                    self.warn(setting, TreeWarningKind::RootRenamed);
-                }
-                true
-            }
-            Err(odd) => {
-                self.warn(setting, TreeWarningKind::OddKey(odd));
-                false
-            }
-        }
-    }
-
-    /// What the setting stands for; `None` if that is nothing.
-    fn node(
-        &mut self,
-        setting: &ConfigurationSetting,
-        content: &Content<'_>,
-        origin: &Arc<Origin>,
-    ) -> Option<Node> {
-        let leaf = |scalar| {
-            Node::Leaf(Leaf {
-                scalar,
-                origin: Arc::clone(origin),
-            })
-        };
-        let node = match content {
-            Content::Own => match (setting.value(), setting.kind()) {
-                (_, ContentKind::SecretReference | ContentKind::Encrypted) => {
-                    self.warn(setting, TreeWarningKind::Unresolved);
-                    return None;
-                }
-                (None, _) => leaf(Scalar::Null),
-                (Some(_), ContentKind::Text) => leaf(Scalar::Own),
-                (Some(text), _) if text.trim().is_empty() => leaf(Scalar::Own),
-                (Some(text), _) => self
-                    .json(setting, text, origin)
-                    .unwrap_or_else(|| leaf(Scalar::Own)),
-            },
-            Content::Secret {
-                text, parse_json, ..
-            } => {
-                let parsed = parse_json.then(|| self.json(setting, text.expose(), origin));
-                parsed
-                    .flatten()
-                    .unwrap_or_else(|| leaf(Scalar::Secret(Arc::clone(text))))
-            }
-            Content::Key { jwk, .. } => {
-                let reader = Reader::verbatim(origin, self.shape);
-                let read = reader.read_value(jwk);
-                self.size += reader.size();
-                self.accept(setting, read)?
-            }
-        };
-        (self.shape.nulls == Nulls::Keep || !node.is_null()).then_some(node)
-    }
-
-    fn json(
-        &mut self,
-        setting: &ConfigurationSetting,
-        text: &str,
-        origin: &Arc<Origin>,
-    ) -> Option<Node> {
-        let reader = Reader::new(origin, self.shape);
-        let read = reader.read_text(text);
-        self.size += reader.size();
-        if let (Ok(_), Some(name)) = (&read, reader.duplicate()) {
-            self.warn(setting, TreeWarningKind::DuplicateMember(name));
-        }
-        self.accept(setting, read)
-    }
-
-    fn accept(
-        &mut self,
-        setting: &ConfigurationSetting,
-        read: Result<Node, JsonFault>,
-    ) -> Option<Node> {
-        let kind = match read {
-            Ok(node) => return Some(node),
-            Err(JsonFault::NotJson) => TreeWarningKind::InvalidJson,
-            Err(JsonFault::TooLarge) => TreeWarningKind::JsonTooLarge,
-        };
-        self.warn(setting, kind);
-        None
-    }
-
-    fn add_flags(&mut self, flags: &[Flag<'_>]) -> Result<()> {
-        let mut items = Vec::with_capacity(flags.len());
-        let mut list_origin = None;
-        for flag in flags {
-            let origin = Arc::new(Origin {
-                selected: flag.selected.clone(),
-                losers: Box::default(),
-                secret: None,
-                redacted: false,
-                flag: true,
-            });
-            let reader = Reader::verbatim(&origin, self.shape);
-            let read = reader.read_value(flag.json);
-            items.extend(self.accept(&flag.selected.setting, read));
-            self.spend(reader.size())?;
-            list_origin.get_or_insert(origin);
-        }
-        let Some(origin) = list_origin else {
-            return Ok(());
-        };
-        let start = self.paths.len();
-        self.paths.push_str(FLAGS[0]);
-        self.paths.push(JOINT);
-        self.paths.push_str(FLAGS[1]);
-        self.list.push(Claim {
-            start,
-            end: self.paths.len(),
-            node: Some(Node::List(List {
-                items,
-                origin: Some(Arc::clone(&origin)),
-            })),
-            origin,
-        });
-        Ok(())
-    }
-
-    fn warn(&mut self, setting: &ConfigurationSetting, kind: TreeWarningKind) {
-        self.warnings.push(TreeWarning::new(setting, kind));
-    }
-}
-
-fn secret_origin(content: &Content<'_>) -> Option<SecretOrigin> {
-    match content {
-        Content::Own => None,
-        Content::Secret { origin, .. } | Content::Key { origin, .. } => Some(origin.clone()),
-    }
 }
 
 /// Turns claims in the order of their paths into nested tables.
 struct Builder<'b, 'w> {
     paths: &'b str,
-    joiner: Joiner<'w>,
+    settler: Settler<'w>,
 }
 
-impl Builder<'_, '_> {
+impl<'b> Builder<'b, '_> {
     /// The table of claims whose paths are the same up to `depth` bytes behind their start.
     fn table(&mut self, claims: &mut [Claim], depth: usize) -> Result<Table> {
         let mut members = Vec::new();
         let mut rest = claims;
-        while let Some(first) = rest.first() {
-            let paths = self.paths;
-            let path = &paths[first.start + depth..first.end];
-            let name = path.split(JOINT).next().unwrap_or(path);
-            let same = |claim: &&Claim| {
-                let path = &paths[claim.start + depth..claim.end];
-                path.strip_prefix(name)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(JOINT))
-            };
-            let group = rest.iter().take_while(same).count();
-            let (group, behind) = rest.split_at_mut(group);
-            if let Some(node) = self.member(group, depth + name.len())? {
-                members.push((Box::from(name), node));
-            }
+        while let Some((name, group, behind)) = self.next_group(rest, depth) {
+            let node = self.member(name, group, depth + name.len(), Vec::new())?;
+            members.extend(node.map(|node| (Box::from(name), node)));
             rest = behind;
         }
         Ok(Table(members))
     }
 
-    /// What stands at one path, which ends `end` bytes behind the start of each claim: those that end there, and
-    /// the table of those that go on.
-    fn member(&mut self, group: &mut [Claim], end: usize) -> Result<Option<Node>> {
-        if let [only] = group
+    /// The same where JSON objects stand on the path of the table: their members claim names as keys do.
+    fn mixed(&mut self, claims: &mut [Claim], depth: usize, objects: Vec<Table>) -> Result<Table> {
+        let mut names: BTreeMap<Box<str>, (&mut [Claim], Vec<Node>)> = BTreeMap::new();
+        let mut rest = claims;
+        while let Some((name, group, behind)) = self.next_group(rest, depth) {
+            names.insert(name.into(), (group, Vec::new()));
+            rest = behind;
+        }
+        for (name, node) in objects.into_iter().flat_map(|object| object.0) {
+            names.entry(name).or_default().1.push(node);
+        }
+        let mut members = Vec::with_capacity(names.len());
+        for (name, (group, nodes)) in names {
+            let node = self.member(&name, group, depth + name.len(), nodes)?;
+            members.extend(node.map(|node| (name, node)));
+        }
+        Ok(Table(members))
+    }
+
+    /// The claims at the start that have the same name at this depth, and those behind them.
+    #[expect(
+        clippy::type_complexity,
+        reason = "three parts of one slice, used twice"
+    )]
+    fn next_group<'c>(
+        &self,
+        claims: &'c mut [Claim],
+        depth: usize,
+    ) -> Option<(&'b str, &'c mut [Claim], &'c mut [Claim])> {
+        let paths = self.paths;
+        let first = claims.first()?;
+        let path = &paths[first.start + depth..first.end];
+        let name = path.split(JOINT).next().unwrap_or(path);
+        let same = |claim: &&Claim| {
+            let path = &paths[claim.start + depth..claim.end];
+            path.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(JOINT))
+        };
+        let length = claims.iter().take_while(same).count();
+        let (group, behind) = claims.split_at_mut(length);
+        Some((name, group, behind))
+    }
+
+    /// What stands at one path: the claims that end there, `end` bytes behind their start, the members of JSON
+    /// objects, and the table of the claims that go on.
+    fn member(
+        &mut self,
+        name: &str,
+        group: &mut [Claim],
+        end: usize,
+        nodes: Vec<Node>,
+    ) -> Result<Option<Node>> {
+        if let ([only], true) = (&mut *group, nodes.is_empty())
             && only.end - only.start == end
         {
             return Ok(only.node.take());
         }
-        let path = group
-            .first()
-            .map_or("", |claim| &self.paths[claim.start..claim.start + end]);
         let here = group.partition_point(|claim| claim.end - claim.start == end);
         let (here, below) = group.split_at_mut(here);
-        let mut node = None;
-        for claim in here {
-            node = self.joiner.join(path, node, claim.node.take())?;
+        let (mut values, mut objects) = (Vec::new(), Vec::new());
+        let claimed = here.iter_mut().filter_map(|claim| claim.node.take());
+        for node in claimed.chain(nodes) {
+            match node {
+                Node::Table(object) => objects.push(object),
+                value => values.push(value),
+            }
         }
-        if below.is_empty() {
-            return Ok(node);
-        }
-        let table = Node::Table(self.table(below, end + JOINT.len_utf8())?);
-        let node = self.joiner.join(path, node, Some(table))?;
-        Ok(node.map(list_if_contiguous))
+        let is_keyed = !below.is_empty();
+        self.settler.enter(name);
+        let below_end = end + JOINT.len_utf8();
+        let table = match (is_keyed, objects.len()) {
+            (false, 0 | 1) => objects.pop(),
+            (true, 0) => Some(self.table(below, below_end)?),
+            _ => Some(self.mixed(below, below_end, objects)?),
+        };
+        let node = self.settler.settle(values, table)?;
+        self.settler.leave();
+        Ok(if is_keyed {
+            node.map(list_if_contiguous)
+        } else {
+            node
+        })
     }
 }
 
@@ -364,14 +190,14 @@ fn index(name: &str, bound: usize) -> Option<usize> {
         .filter(|index| *index < bound)
 }
 
+/// A list is one value.
 fn count(table: &Table) -> usize {
     table.0.iter().map(|(_, node)| count_node(node)).sum()
 }
 
 fn count_node(node: &Node) -> usize {
     match node {
-        Node::Leaf(_) => 1,
-        Node::List(list) => list.items.iter().map(count_node).sum(),
+        Node::Leaf(_) | Node::List(_) => 1,
         Node::Table(table) => count(table),
     }
 }

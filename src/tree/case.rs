@@ -39,6 +39,11 @@ impl Gap {
     }
 }
 
+/// Upper case, with a lower case to go to: mathematical letters have none.
+fn is_upper(c: char) -> bool {
+    c.is_uppercase() && c.to_lowercase().next() != Some(c)
+}
+
 pub(super) fn write_snake(name: &str, out: &mut String) {
     let start = out.len();
     let mut before = Before::Nothing;
@@ -56,13 +61,13 @@ pub(super) fn write_snake(name: &str, out: &mut String) {
         if !gap.is_empty() {
             gap.write(out.len() == start, out);
             before = Before::Nothing;
-        } else if c.is_uppercase() {
+        } else if is_upper(c) {
             let word_goes_on = chars.peek().is_some_and(|next| next.is_lowercase());
             if before == Before::Lower || (before == Before::Upper && word_goes_on) {
                 out.push('_');
             }
         }
-        if c.is_uppercase() {
+        if is_upper(c) {
             before = Before::Upper;
         } else if c.is_lowercase() {
             before = Before::Lower;

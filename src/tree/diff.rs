@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::join::origin;
+use super::settle::origin;
 use super::{Leaf, List, Node, Scalar, Table, Tree};
 
 /// Why a value changed.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::error::printable;
 use crate::setting::{ETag, Label};
 
-use super::join::origin;
+use super::settle::origin;
 use super::{Node, Origin, Tree};
 use crate::setting::Selected;
 

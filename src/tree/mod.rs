@@ -2,15 +2,16 @@
 
 mod assemble;
 mod case;
+mod claims;
 mod comments;
 mod diff;
 mod entry;
 mod explain;
-mod join;
 mod json;
 mod key;
 mod locate;
 mod render;
+mod settle;
 mod value;
 
 #[cfg(test)]
@@ -135,7 +136,7 @@ impl Table {
 }
 
 impl Tree {
-    /// How many values there are.
+    /// How many values there are. A list is one.
     pub(crate) fn leaves(&self) -> usize {
         self.leaves
     }

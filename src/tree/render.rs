@@ -6,11 +6,14 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::error::printable;
 
-use super::join::origin;
+use super::settle::origin;
 use super::{Leaf, Node, Origin, Scalar, Table, Tree};
 
 /// What stands in the place of a secret.
 const REDACTED: &str = "[redacted]";
+
+/// The most columns that are set apart for values.
+const WIDEST: usize = 40;
 
 impl fmt::Display for Tree {
     /// One line per value: path, value, setting. Lists are one value. Secrets are `[redacted]`.
@@ -23,7 +26,8 @@ impl fmt::Display for Tree {
                 .map(|row: &[String; 3]| row[column].chars().count());
             lengths.max().unwrap_or_default()
         };
-        let (paths, values) = (width(0), width(1));
+        // One long value must not push all the others to the right.
+        let (paths, values) = (width(0), width(1).min(WIDEST));
         for [path, value, source] in &rows {
             writeln!(f, "{path:paths$}  {value:values$}  {source}")?;
         }

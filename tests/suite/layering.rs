@@ -75,7 +75,7 @@ fn is_test(path: &Path) -> bool {
     path.components().any(|part| {
         matches!(
             part.as_os_str().to_str(),
-            Some("tests" | "tests.rs" | "testing")
+            Some("tests" | "tests.rs" | "testing" | "testing.rs")
         )
     })
 }

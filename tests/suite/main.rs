@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a module per behaviour.
 
+mod axum_service;
 mod first_load;
 mod layering;
 mod support;

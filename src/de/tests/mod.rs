@@ -2,6 +2,7 @@
 
 mod buffered;
 mod errors;
+mod never;
 mod types;
 
 use serde::Deserialize;

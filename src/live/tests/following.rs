@@ -219,6 +219,8 @@ async fn explain_names_the_setting_and_the_layer_over_it() {
     assert!(live.explain("port").unwrap().overridden_by().is_some());
     assert!(live.explain("extra").is_none(), "the store gives none");
     assert!(live.load().explain("nothing").is_none());
+    assert!(live.load().layer("extra").is_some());
+    assert!(live.load().layer("nothing").is_none());
 
     let plain = super::live(&store).await.unwrap();
     assert!(plain.explain("title").unwrap().overridden_by().is_none());

@@ -75,7 +75,8 @@ impl Reads {
     }
 
     fn add(&mut self, need: &Need, grid: Option<Ticker>, now: Instant, rng: &mut fastrand::Rng) {
-        let mut secret = Secret::new(grid);
+        let rotates = self.patience.periodic && !need.id.is_versioned();
+        let mut secret = Secret::new(grid, rotates);
         if let Some(report) = need.held {
             secret.hold(report, now, now, rng);
         }

@@ -14,10 +14,9 @@ pub(crate) type Caller = u64;
 #[derive(Debug, Clone)]
 pub(crate) enum RoundOutcome {
     Unchanged,
-    /// Published: the first and the last generation of the round.
+    /// Published; the newest generation of the round.
     Updated {
-        first: u64,
-        last: u64,
+        generation: u64,
     },
     Skipped(SkipReason),
     /// The store, or the assembly, failed.
@@ -37,7 +36,7 @@ pub(crate) struct Round {
     pub(crate) error: Option<Error>,
     unread: BTreeSet<SecretId>,
     skipped: Option<SkipReason>,
-    published: Option<(u64, u64)>,
+    published: Option<u64>,
 }
 
 impl Round {
@@ -83,14 +82,13 @@ impl Round {
     }
 
     pub(crate) fn was_published(&mut self, generation: u64) {
-        let first = self.published.map_or(generation, |(first, _)| first);
-        self.published = Some((first, generation));
+        self.published = Some(generation);
     }
 
     /// `refusal`: why the newest content is not published.
     pub(crate) fn outcome(self, refusal: Option<&Error>) -> (Vec<Caller>, RoundOutcome) {
-        let outcome = if let Some((first, last)) = self.published {
-            RoundOutcome::Updated { first, last }
+        let outcome = if let Some(generation) = self.published {
+            RoundOutcome::Updated { generation }
         } else if let Some(error) = self.error {
             RoundOutcome::Failed(error)
         } else if let Some(refusal) = refusal {

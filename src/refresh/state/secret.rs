@@ -66,14 +66,16 @@ pub(crate) enum Effect {
 
 /// When an unversioned secret is about to expire, it is read this long before, give or take a third.
 const LEAD: Duration = Duration::from_secs(30);
-/// Not drawn forward for less than this.
-const WORTHWHILE: Duration = Duration::from_secs(1);
+/// A date closer than this draws nothing forward, so that no vault can cause a tight loop.
+const WORTHWHILE: Duration = Duration::from_secs(10);
 
 /// The schedule of one secret.
 #[derive(Debug)]
 pub(crate) struct Secret {
-    /// The periodic reads; `None` for what is never read again once it is held.
+    /// The periodic reads, if there are any.
     pub(crate) grid: Option<Ticker>,
+    /// False for a version, whose dates draw nothing forward.
+    rotates: bool,
     /// Before or at `exp`, at `nbf`.
     drawn: Option<Instant>,
     /// After a failure of its own.
@@ -93,9 +95,10 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
-    pub(crate) fn new(grid: Option<Ticker>) -> Self {
+    pub(crate) fn new(grid: Option<Ticker>, rotates: bool) -> Self {
         Self {
             grid,
+            rotates,
             drawn: None,
             retry: None,
             wanted: None,
@@ -168,7 +171,10 @@ impl Secret {
         self.held = Some(started);
         self.expires = report.expires_in.map(|left| later(now, left));
         self.drawn = None;
-        let Some(grid) = &self.grid else { return };
+        if !self.rotates {
+            return;
+        }
+        let next = self.grid.as_ref().map(Ticker::at);
         let lead = LEAD.mul_f64(0.67 + 0.67 * rng.f64());
         let dates = [
             report.expires_in.and_then(|left| left.checked_sub(lead)),
@@ -180,7 +186,7 @@ impl Secret {
             .flatten()
             .filter(|left| *left > WORTHWHILE)
             .map(|left| later(now, left))
-            .filter(|at| *at < grid.at())
+            .filter(|at| next.is_none_or(|next| *at < next))
             .min();
     }
 

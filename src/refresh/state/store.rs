@@ -28,7 +28,10 @@ pub(crate) struct StoreSchedule {
     /// Instead of the intervals while checks fail.
     retry: Option<Instant>,
     pub(crate) failures: u32,
+    /// Why the last check failed, and since when checks do.
     pub(crate) failed: Option<(Instant, Error)>,
+    pub(crate) attempted: Option<Instant>,
+    pub(crate) answered: Option<Instant>,
     /// Asked for by the store: no check of any kind before.
     closed: Option<Instant>,
     /// While throttled, interval checks are this many doublings further apart, and none comes before `rested`.
@@ -62,6 +65,8 @@ impl StoreSchedule {
             retry: None,
             failures: 0,
             failed: None,
+            attempted: None,
+            answered: None,
             closed: None,
             stretch: 0,
             rested: None,
@@ -127,6 +132,7 @@ impl StoreSchedule {
             return None;
         }
         let scope = self.scope(now);
+        self.attempted = Some(now);
         self.check = Some(Check {
             scope,
             started: now,
@@ -163,6 +169,8 @@ impl StoreSchedule {
 
     pub(crate) fn succeeded(&mut self, check: Check, now: Instant, rng: &mut fastrand::Rng) {
         self.failures = 0;
+        self.failed = None;
+        self.answered = Some(now);
         self.retry = None;
         self.closed = None;
         self.rested = None;
@@ -196,7 +204,8 @@ impl StoreSchedule {
                 self.retry = Some(later(now, rest));
             }
         }
-        self.failed = Some((now, error));
+        let since = self.failed.take().map_or(now, |(since, _)| since);
+        self.failed = Some((since, error));
     }
 
     fn plan_retry(&mut self, now: Instant, rng: &mut fastrand::Rng) {

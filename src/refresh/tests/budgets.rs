@@ -1,8 +1,7 @@
 //! What a steady day costs, and what a throttled vault is asked.
 
 use super::backend::{Fault, Setting};
-use super::world::{World, content, host, schedule, secret, secs};
-use crate::refresh::SecretId;
+use super::world::{World, content, pinned, schedule, secret, secs};
 use crate::refresh::state::{Event, Schedule};
 
 const DAY: u64 = 86_400;
@@ -25,8 +24,7 @@ fn n4b_each_secret_is_read_once_per_interval_and_a_version_never() {
     for seed in 0..4 {
         let mut start = content(1, 20);
         for n in 0..5 {
-            let pinned = SecretId::new(&host(0), &format!("s{n}"), Some("1"));
-            start.insert(n + 10, Setting::Reference(pinned));
+            start.insert(n + 10, Setting::Reference(pinned(0, n)));
         }
         let mut world = World::new(&schedule(), seed, start);
         world.run(secs(DAY));

@@ -192,6 +192,9 @@ impl Observer {
         );
         if !state.has_callers() {
             assert!(self.callers.is_empty(), "a caller was forgotten");
+        } else if idle {
+            let soon = wake.is_some_and(|at| at < now + secs(10));
+            assert!(soon, "a caller waits for nothing");
         }
     }
 

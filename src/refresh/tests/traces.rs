@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::backend::{CONFLICT, FIRST_FLAG, Fault, Setting};
 use super::model::Policy;
-use super::world::{World, content, host, schedule, secret, secs};
+use super::world::{World, content, pinned, schedule, secret, secs};
 use crate::error::SecretErrorKind;
 use crate::refresh::SecretId;
 use crate::refresh::state::{Event, Schedule};
@@ -209,7 +209,7 @@ impl Trace {
     fn id(&mut self) -> SecretId {
         let (vault, name) = (self.rng.u8(..VAULTS), self.rng.u16(..SECRETS));
         if self.rng.u8(..4) == 0 {
-            return SecretId::new(&host(vault), &format!("s{name}"), Some("1"));
+            return pinned(vault, name);
         }
         secret(vault, name)
     }

@@ -7,6 +7,7 @@ use super::backend::{CONFLICT, Content, FIRST_FLAG, Fault, Setting, Store, Vault
 use super::model::{Policy, Seen, Snapshot, Vaults, reload};
 use super::observer::Observer;
 use crate::error::{Error, ErrorKind, SecretErrorKind};
+use crate::reference::SecretIdentifier;
 use crate::refresh::state::{
     Action, AsOf, Caller, CandidateNo, CheckOutcome, Event, Need, Publication, ReadError,
     ReadReport, RoundOutcome, Schedule, State,
@@ -22,7 +23,17 @@ pub(super) fn secs(seconds: u64) -> Duration {
 }
 
 pub(super) fn secret(vault: u8, name: u16) -> SecretId {
-    SecretId::new(&host(vault), &format!("s{name}"), None)
+    identifier(&host(vault), &format!("s{name}"))
+}
+
+/// The first version of it, by name.
+pub(super) fn pinned(vault: u8, name: u16) -> SecretId {
+    identifier(&host(vault), &format!("s{name}/1"))
+}
+
+fn identifier(host: &str, path: &str) -> SecretId {
+    let text = format!("https://{host}/secrets/{path}");
+    SecretId::Secret(SecretIdentifier::parse(&text).expect("an identifier"))
 }
 
 pub(super) fn host(vault: u8) -> String {
@@ -63,7 +74,6 @@ pub(super) struct World {
     pub(super) policy: Policy,
     pub(super) observer: Observer,
     pub(super) published: Option<(u64, Snapshot)>,
-    rng: fastrand::Rng,
     answers: BTreeMap<(Instant, u64), Answer>,
     contents: BTreeMap<CandidateNo, Content>,
     held: BTreeMap<SecretId, u32>,
@@ -87,7 +97,7 @@ impl World {
         let needs = world.needs(&content);
         let snapshot = reload(&world.store, &world.vaults, world.policy).expect("a first load");
         world.contents.insert(0, content);
-        world.state = State::new(schedule, seed, Some((0, &needs, 1)), start);
+        world.state = State::new(schedule, seed, Some((0, &needs)), 1, start);
         world.publish(1, snapshot);
         world.wake = world.state.wake();
         world
@@ -107,7 +117,7 @@ impl World {
                 .or_insert_with(|| Vault::new(Duration::from_millis(10)));
             vault.rotate(start, id.name());
         }
-        let state = State::new(schedule, seed, None, start);
+        let state = State::new(schedule, seed, None, 0, start);
         Self {
             start,
             now: start,
@@ -122,7 +132,6 @@ impl World {
             policy: Policy::KeepLast,
             observer: Observer::default(),
             published: None,
-            rng: fastrand::Rng::with_seed(seed ^ 0x5eed),
             answers: BTreeMap::new(),
             contents: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -142,6 +151,16 @@ impl World {
         let now = self.now;
         let vault = self.vaults.get_mut(id.vault_host()).expect("a vault");
         vault.rotate(now, id.name());
+    }
+
+    /// A secret that no setting refers to yet.
+    pub(super) fn rotate_new(&mut self, id: &SecretId) {
+        let new = || Vault::new(Duration::from_millis(10));
+        let vault = self
+            .vaults
+            .entry(id.vault_host().to_owned())
+            .or_insert_with(new);
+        vault.rotate(self.now, id.name());
     }
 
     pub(super) fn write(&mut self, key: u16, setting: Setting) {
@@ -207,8 +226,10 @@ impl World {
 
     /// Hands an event to the machine and does what it says.
     pub(super) fn send(&mut self, event: Event) {
-        if let Event::RefreshNow(caller) = &event {
-            self.observer.called(*caller, self.now);
+        if let Event::RefreshNow(callers) = &event {
+            for caller in callers {
+                self.observer.called(*caller, self.now);
+            }
         }
         if let Event::Abandoned = &event {
             self.answers.clear();
@@ -235,7 +256,7 @@ impl World {
     }
 
     pub(super) fn refresh(&mut self, caller: Caller) {
-        self.send(Event::RefreshNow(caller));
+        self.send(Event::RefreshNow(vec![caller]));
     }
 
     pub(super) fn reply(&self, caller: Caller) -> Option<&RoundOutcome> {
@@ -480,14 +501,6 @@ impl World {
                 .held_within(at, at, |then| part(then) == part(content));
             assert!(held, "I6: the store did not hold this at {at:?}");
         }
-    }
-
-    pub(super) fn chance(&mut self, of: u32) -> bool {
-        self.rng.u32(..of) == 0
-    }
-
-    pub(super) fn rng(&mut self) -> &mut fastrand::Rng {
-        &mut self.rng
     }
 }
 

@@ -2,17 +2,30 @@
 
 use std::sync::{Arc, Mutex};
 
+use azure_core::http::HttpClient;
 use config_azure_emulator::{Emulator, Route, StoreHandle};
 
+use self::scripted::{Reply, Scripted, Seen};
 use super::{
-    Endpoint, Progress, Selection, SettingSelector, Store, StoreCredential, StoreOptions, Walk,
+    ConnectionString, Endpoint, Progress, Selection, SettingSelector, Store, StoreCredential,
+    StoreOptions, Walk,
 };
 use crate::setting::Selected;
 use crate::time::FollowingClock;
 use crate::transport::{Guard, HostPolicy, Limits};
 
 mod checking;
+mod emulated;
+mod failing;
 mod loading;
+mod network;
+mod paging;
+mod recordings;
+mod replicas;
+mod scripted;
+mod sentinels;
+mod signing;
+mod snapshots;
 
 /// A store in the emulator and a client for it.
 struct World {
@@ -54,20 +67,71 @@ fn client(
     selectors: &[SettingSelector],
     change: impl FnOnce(&mut StoreOptions),
 ) -> Store {
-    let endpoints = names
+    let endpoints: Vec<String> = names
         .iter()
-        .map(|name| Endpoint::parse(&emulator.store(name).endpoint()).unwrap())
+        .map(|name| emulator.store(name).endpoint())
         .collect();
-    let credential = StoreCredential::Token {
+    over(
+        emulator.transport(),
+        &token(emulator),
+        &endpoints,
+        selectors,
+        change,
+    )
+}
+
+fn token(emulator: &Emulator) -> StoreCredential {
+    StoreCredential::Token {
         credential: emulator.credential(),
         audience: None,
         rejected: None,
-    };
+    }
+}
+
+/// A client over any transport.
+fn over(
+    transport: Arc<dyn HttpClient>,
+    credential: &StoreCredential,
+    endpoints: &[impl AsRef<str>],
+    selectors: &[SettingSelector],
+    change: impl FnOnce(&mut StoreOptions),
+) -> Store {
+    let endpoints = endpoints
+        .iter()
+        .map(|text| Endpoint::parse(text.as_ref()).unwrap());
     let selection = Selection::new(selectors, &[]).unwrap();
-    let mut options = StoreOptions::new(endpoints, credential, selection);
+    let mut options = StoreOptions::new(endpoints.collect(), credential.clone(), selection);
     change(&mut options);
-    let guard = Guard::new(emulator.transport(), HostPolicy::new(), Limits::default());
+    let guard = Guard::new(transport, HostPolicy::new(), Limits::default());
     Store::new(options, guard, Arc::new(FollowingClock::new())).unwrap()
+}
+
+/// A client of a store that is nothing but a script, by access key.
+fn scripted(
+    selectors: &[SettingSelector],
+    script: impl FnMut(&Seen) -> Reply + Send + 'static,
+) -> (Arc<Scripted>, Store) {
+    scripted_with(selectors, |_| {}, script)
+}
+
+fn scripted_with(
+    selectors: &[SettingSelector],
+    change: impl FnOnce(&mut StoreOptions),
+    script: impl FnMut(&Seen) -> Reply + Send + 'static,
+) -> (Arc<Scripted>, Store) {
+    let transport = Scripted::new(None, script);
+    let text = "Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0LWtleQ==";
+    let parsed = ConnectionString::parse(text).unwrap();
+    let credential = StoreCredential::AccessKey(parsed.key);
+    let endpoints = ["https://contoso.azconfig.io"];
+    let store = over(
+        transport.clone(),
+        &credential,
+        &endpoints,
+        selectors,
+        change,
+    );
+    (transport, store)
 }
 
 /// `key=value` of the winners.

@@ -5,7 +5,7 @@ use config::{Config, Environment, File, FileFormat, Map};
 use super::*;
 
 /// The sync builder and the async builder, over the same layers.
-fn both(below: &str, tree: &Arc<Tree>, above: &[(&str, &str)]) -> [config::Value; 2] {
+pub(super) fn both(below: &str, tree: &Arc<Tree>, above: &[(&str, &str)]) -> [config::Value; 2] {
     let file = File::from_str(below, FileFormat::Json);
     let variables: Map<String, String> = above
         .iter()

@@ -2,6 +2,11 @@
 
 mod assembly;
 mod builders;
+mod diff;
+mod explain;
+mod hostile;
+mod model;
+mod render;
 
 use std::sync::Arc;
 
@@ -14,6 +19,13 @@ use crate::{Result, Secret};
 pub(crate) struct Given {
     pub(crate) selected: Selected,
     pub(crate) secret: Option<(Arc<Secret>, SecretOrigin)>,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let setting = &self.selected.setting;
+        write!(f, "{:?} = {:?}", setting.key(), setting.value())
+    }
 }
 
 impl Given {

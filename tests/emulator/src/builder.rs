@@ -16,6 +16,7 @@ use crate::identity::{Identity, IdentityHandle};
 use crate::route::HostKind;
 use crate::service::Service;
 use crate::store::{Store, StoreHandle};
+use crate::stranger::Stranger;
 use crate::token::TokenIssuer;
 use crate::vault::{Vault, VaultHandle};
 use crate::world::World;
@@ -71,6 +72,13 @@ impl EmulatorBuilder {
     ) -> Self {
         self.services.push((host.into(), kind, service));
         self
+    }
+
+    /// A host that no client should talk to. It answers everything with 200, so that the log shows who came
+    /// ([`HostKind::Other`]) and what they brought.
+    #[must_use]
+    pub fn stranger(self, host: impl Into<String>) -> Self {
+        self.service(host, HostKind::Other, Arc::new(Stranger))
     }
 
     /// The loopback front speaks HTTP/1.1 alone, instead of HTTP/2 and HTTP/1.1.

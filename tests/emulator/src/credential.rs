@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,13 +12,15 @@ use azure_core::error::{Error, ErrorKind};
 use crate::clock::ClockHandle;
 use crate::token::TokenIssuer;
 
-const LIFETIME: Duration = Duration::from_secs(3600);
+const LIFETIME: u64 = 3600;
 
-/// Issues tokens for any scope, good for an hour by the emulator's clock, and counts the calls.
+/// Issues tokens for any scope, good for an hour by the emulator's clock unless told otherwise, and counts the calls.
 pub struct EmulatorCredential {
     issuer: Arc<TokenIssuer>,
     clock: ClockHandle,
     calls: AtomicUsize,
+    /// In seconds.
+    lifetime: AtomicU64,
 }
 
 impl EmulatorCredential {
@@ -27,12 +29,18 @@ impl EmulatorCredential {
             issuer,
             clock,
             calls: AtomicUsize::new(0),
+            lifetime: AtomicU64::new(LIFETIME),
         }
     }
 
     /// How many tokens were asked for.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How long tokens are good from now on, in whole seconds.
+    pub fn token_lifetime(&self, lifetime: Duration) {
+        self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
     }
 }
 
@@ -55,7 +63,8 @@ impl TokenCredential for EmulatorCredential {
             return Err(Error::with_message(ErrorKind::Credential, message));
         };
         let audience = scope.strip_suffix("/.default").unwrap_or(scope);
-        let (token, expires) = self.issuer.issue(audience, LIFETIME, self.clock.now());
+        let lifetime = Duration::from_secs(self.lifetime.load(Ordering::Relaxed));
+        let (token, expires) = self.issuer.issue(audience, lifetime, self.clock.now());
         Ok(AccessToken::new(token, expires))
     }
 }

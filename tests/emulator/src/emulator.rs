@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
+use bytes::Bytes;
 use reqwest::ClientBuilder;
 use tokio::runtime::Runtime;
 
@@ -203,6 +204,24 @@ impl Emulator {
     /// If the emulator has no sockets ([`EmulatorBuilder::in_memory`]).
     pub fn show_certificate(&self, host: &str, kind: CertificateKind) -> Result<(), EmulatorError> {
         self.sockets().show(host, kind)
+    }
+
+    /// From the next connection on, the service says these bytes to every request (HTTP/1.1), then hangs up: what no
+    /// proper server would say. Nothing is logged but the connection; [`show_certificate`](Self::show_certificate)
+    /// ends it.
+    ///
+    /// # Errors
+    /// No service of that name, or its certificate could not be made.
+    ///
+    /// # Panics
+    /// If the emulator has no sockets ([`EmulatorBuilder::in_memory`]).
+    pub fn say(&self, host: &str, bytes: impl Into<Bytes>) -> Result<(), EmulatorError> {
+        self.sockets().say(host, bytes.into())
+    }
+
+    /// Whether answers on sockets are gzipped for clients that accept it, as the service does; not at the start.
+    pub fn compress(&self, on: bool) {
+        self.0.world.compress(on);
     }
 
     /// Closes a service's port and all its connections: new ones are refused.

@@ -21,6 +21,7 @@ mod proxy;
 mod route;
 mod service;
 mod store;
+mod stranger;
 mod token;
 pub mod vault;
 mod world;

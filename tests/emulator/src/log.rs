@@ -1,5 +1,6 @@
 //! What was asked, and how it was answered.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -95,9 +96,10 @@ impl RequestLog {
     }
 
     /// Number of requests of this kind so far, those in flight included.
-    pub fn count(&self, route: Route) -> usize {
+    pub fn count(&self, route: impl Borrow<Route>) -> usize {
         let state = self.state();
-        state.entries.iter().filter(|e| route.matches(e)).count()
+        let matching = state.entries.iter().filter(|e| route.borrow().matches(e));
+        matching.count()
     }
 
     /// All requests since the start or the last [`clear`](Self::clear), in order of arrival.
@@ -106,9 +108,9 @@ impl RequestLog {
     }
 
     /// The requests of this kind, in order of arrival.
-    pub fn matching(&self, route: Route) -> Vec<Entry> {
+    pub fn matching(&self, route: impl Borrow<Route>) -> Vec<Entry> {
         let state = self.state();
-        let matching = state.entries.iter().filter(|e| route.matches(e));
+        let matching = state.entries.iter().filter(|e| route.borrow().matches(e));
         matching.cloned().collect()
     }
 
@@ -141,9 +143,9 @@ impl RequestLog {
     }
 
     /// Waits until at least `n` requests of this kind have arrived (or been answered, if the route names a status).
-    pub async fn wait_for(&self, route: Route, n: usize) {
+    pub async fn wait_for(&self, route: impl Borrow<Route>, n: usize) {
         let mut changed = self.0.changed.subscribe();
-        while self.count(route.clone()) < n {
+        while self.count(route.borrow()) < n {
             if changed.changed().await.is_err() {
                 return;
             }

@@ -1,6 +1,7 @@
 //! The world behind both fronts: hosts, clock, log, latency and faults.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     sites: RwLock<BTreeMap<String, Arc<Site>>>,
     latency: Mutex<HashMap<HostKind, Duration>>,
+    compresses: AtomicBool,
 }
 
 /// What became of a request.
@@ -47,6 +49,7 @@ impl World {
             faults: Faults::default(),
             sites: RwLock::default(),
             latency: Mutex::default(),
+            compresses: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +77,14 @@ impl World {
     pub(crate) fn set_latency(&self, kind: HostKind, latency: Duration) {
         let mut table = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
         table.insert(kind, latency);
+    }
+
+    pub(crate) fn compress(&self, on: bool) {
+        self.compresses.store(on, Ordering::Relaxed);
+    }
+
+    pub(crate) fn compresses(&self) -> bool {
+        self.compresses.load(Ordering::Relaxed)
     }
 
     fn latency(&self, kind: HostKind) -> Duration {

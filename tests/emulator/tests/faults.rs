@@ -7,7 +7,7 @@ use std::time::Duration;
 use azure_core::error::ErrorKind;
 use azure_core::http::{Method, Request};
 use common::{header, text};
-use config_azure_emulator::{CertificateKind, Emulator, Fault, Route};
+use config_azure_emulator::{CertificateKind, Emulator, Fault, HostKind, Route};
 
 const HOST: &str = "contoso.azconfig.io";
 const URL: &str = "https://contoso.azconfig.io/kv/title";
@@ -209,4 +209,57 @@ async fn bad_certificates_are_refused_and_the_good_one_comes_back() {
         .show_certificate(HOST, CertificateKind::Good)
         .expect("a certificate");
     assert_eq!(client.get(URL).send().await.expect("answer").status(), 200);
+}
+
+#[tokio::test]
+async fn a_service_can_say_what_no_server_would() {
+    let (emulator, client) = on_sockets(false).await;
+    let odd = "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nETag: \"b\"\r\n\r\nbody";
+    emulator.say(HOST, odd).expect("bytes");
+    let answer = client.get(URL).send().await.expect("an answer");
+    assert_eq!(answer.status(), 304);
+    assert_eq!(answer.headers().get_all("etag").iter().count(), 2);
+    emulator.say(HOST, "\0\0\0").expect("bytes");
+    assert!(client.get(URL).send().await.is_err());
+    emulator
+        .show_certificate(HOST, CertificateKind::Good)
+        .expect("a certificate");
+    assert_eq!(client.get(URL).send().await.expect("answer").status(), 200);
+}
+
+#[tokio::test]
+async fn answers_are_gzipped_by_option_for_those_who_accept_it() {
+    let (emulator, client) = on_sockets(false).await;
+    let get = |accept: &'static str| client.get(URL).header("accept-encoding", accept).send();
+    assert!(
+        !get("gzip")
+            .await
+            .expect("answer")
+            .headers()
+            .contains_key("content-encoding")
+    );
+    emulator.compress(true);
+    let plain = get("identity")
+        .await
+        .expect("answer")
+        .text()
+        .await
+        .expect("body");
+    let answer = get("br, gzip;q=0.5").await.expect("answer");
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let body = answer.bytes().await.expect("body");
+    let mut unpacked = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&body[..]);
+    std::io::Read::read_to_string(&mut decoder, &mut unpacked).expect("gzip");
+    assert_eq!(unpacked, plain);
+}
+
+#[tokio::test]
+async fn a_stranger_answers_and_is_in_the_log() {
+    let emulator = Emulator::builder().stranger("evil.example").in_memory();
+    assert_eq!(
+        text(&emulator, "GET", "https://evil.example/kv").await.0,
+        200
+    );
+    assert_eq!(emulator.log().count(Route::kind(HostKind::Other)), 1);
 }

@@ -29,8 +29,8 @@ struct Answer {
     body: Value,
 }
 
-fn send(handle: &IdentityHandle, request: Request<Bytes>) -> Answer {
-    let (parts, body) = handle.identity().handle(&request, NOW).into_parts();
+fn send(handle: &IdentityHandle, request: &Request<Bytes>) -> Answer {
+    let (parts, body) = handle.identity().handle(request, NOW).into_parts();
     Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
@@ -46,7 +46,7 @@ fn post(handle: &IdentityHandle, path: &str, form: &[(&str, &str)]) -> Answer {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Bytes::from(body))
         .expect("a valid request");
-    send(handle, request)
+    send(handle, &request)
 }
 
 fn get(handle: &IdentityHandle, url: &str, header: Option<(&str, &str)>) -> Answer {
@@ -54,7 +54,8 @@ fn get(handle: &IdentityHandle, url: &str, header: Option<(&str, &str)>) -> Answ
     if let Some((name, value)) = header {
         request = request.header(name, value);
     }
-    send(handle, request.body(Bytes::new()).expect("a valid request"))
+    let request = request.body(Bytes::new()).expect("a valid request");
+    send(handle, &request)
 }
 
 /// The form of a client secret request, with one field replaced or, for `None`, left out.

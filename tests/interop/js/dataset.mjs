@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
-import { secretReferenceContentType } from "@azure/app-configuration";
+import { featureFlagContentType, featureFlagPrefix, secretReferenceContentType } from "@azure/app-configuration";
 import { check, collect } from "./checks.mjs";
 import { secrets as secretsOf, store, world } from "./world.mjs";
 
@@ -31,6 +31,14 @@ function settingOf(entry, ids) {
   return { ...id, value: { secretId }, contentType: secretReferenceContentType };
 }
 
+function flagOf({ id, enabled, description, filters = [] }) {
+  return {
+    key: featureFlagPrefix + id,
+    contentType: featureFlagContentType,
+    value: { id, enabled, description, conditions: { clientFilters: filters } },
+  };
+}
+
 export async function fill() {
   await check("data: write the store that the providers read", async () => {
     const client = store("js-data");
@@ -41,10 +49,18 @@ export async function fill() {
     for (let number = 0; number < dataset.bulk; number += 1) {
       await client.setConfigurationSetting({ key: `${dataset.prefix}bulk:n${number}`, value: `${number}` });
     }
+    for (const flag of dataset.flags) {
+      await client.setConfigurationSetting(flagOf(flag));
+    }
+    for (const flag of dataset.raw_flags) {
+      const [key, value] = [featureFlagPrefix + flag.id, JSON.stringify(flag)];
+      await client.setConfigurationSetting({ key, value, contentType: featureFlagContentType });
+    }
     for (const { key, value } of dataset.outside) {
       await client.setConfigurationSetting({ key, value });
     }
     const listed = await collect(client.listConfigurationSettings());
-    assert.equal(listed.length, dataset.settings.length + dataset.bulk + dataset.outside.length);
+    const written = [dataset.settings, dataset.flags, dataset.raw_flags, dataset.outside].flat().length + dataset.bulk;
+    assert.equal(listed.length, written);
   });
 }

@@ -11,6 +11,7 @@ const [name, file] = process.argv.slice(2);
 await check(`provider: read the store ${name}`, async () => {
   const provider = await load(world.stores[name].connection_string, {
     selectors: dataset.labels.map((label) => ({ keyFilter: `${dataset.prefix}*`, labelFilter: label || "\0" })),
+    featureFlagOptions: { enabled: true },
     trimKeyPrefixes: [dataset.prefix],
     clientOptions,
     keyVaultOptions: { credential: credential(), clientOptions: vaultOptions },

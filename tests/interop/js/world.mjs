@@ -1,4 +1,5 @@
-// Where the emulator answers, and the clients that every part uses. INTEROP_WORLD names the file that says it.
+// Where the emulator answers, and the clients that every part uses. INTEROP_WORLD names the file with what the
+// emulator said of itself (--json).
 
 import { readFileSync } from "node:fs";
 import { AppConfigurationClient } from "@azure/app-configuration";
@@ -6,7 +7,13 @@ import { ClientSecretCredential } from "@azure/identity";
 import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 
-export const world = JSON.parse(readFileSync(process.env.INTEROP_WORLD, "utf8"));
+const said = JSON.parse(readFileSync(process.env.INTEROP_WORLD, "utf8"));
+
+export const world = {
+  identity: said,
+  stores: Object.fromEntries(said.stores.map((store) => [store.name, store])),
+  vaults: Object.fromEntries(said.vaults.map((vault) => [vault.name, vault.url])),
+};
 
 // A refusal is a result here, and a hang must not hide behind retries.
 export const clientOptions = { retryOptions: { maxRetries: 0 } };

@@ -4,13 +4,15 @@ import json
 import os
 import pathlib
 
-from azure.appconfiguration import ConfigurationSetting, SecretReferenceConfigurationSetting
+from azure.appconfiguration import ConfigurationSetting, FeatureFlagConfigurationSetting, SecretReferenceConfigurationSetting
 
 from checks import check, equal
 from world import WORLD, secrets, store
 
 DATASET = json.loads(pathlib.Path(os.environ["INTEROP_DATASET"]).read_text(encoding="utf-8"))
 VAULT = "kv-python-data"
+FLAG_PREFIX = ".appconfig.featureflag/"
+FLAG_CONTENT_TYPE = "application/vnd.microsoft.appconfig.ff+json;charset=utf-8"
 
 
 def _write_secrets():
@@ -42,7 +44,23 @@ def fill():
         for number in range(DATASET["bulk"]):
             key = f"{DATASET['prefix']}bulk:n{number}"
             client.set_configuration_setting(ConfigurationSetting(key=key, value=str(number)))
+        for flag in DATASET["flags"]:
+            client.set_configuration_setting(
+                FeatureFlagConfigurationSetting(
+                    flag["id"],
+                    enabled=flag["enabled"],
+                    description=flag.get("description"),
+                    filters=flag.get("filters", []),
+                )
+            )
+        for flag in DATASET["raw_flags"]:
+            client.set_configuration_setting(
+                ConfigurationSetting(
+                    key=FLAG_PREFIX + flag["id"], value=json.dumps(flag), content_type=FLAG_CONTENT_TYPE
+                )
+            )
         for entry in DATASET["outside"]:
             client.set_configuration_setting(ConfigurationSetting(**entry))
         listed = list(client.list_configuration_settings())
-        equal(len(listed), len(DATASET["settings"]) + DATASET["bulk"] + len(DATASET["outside"]))
+        written = sum(len(DATASET[part]) for part in ("settings", "flags", "raw_flags", "outside")) + DATASET["bulk"]
+        equal(len(listed), written)

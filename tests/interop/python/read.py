@@ -20,6 +20,7 @@ def main(name, file):
                 SettingSelector(key_filter=DATASET["prefix"] + "*", label_filter=label or "\0")
                 for label in DATASET["labels"]
             ],
+            feature_flag_enabled=True,
             trim_prefixes=[DATASET["prefix"]],
             keyvault_credential=credential(),
             # The provider looks a vault's options up by its URL with a slash at the end.

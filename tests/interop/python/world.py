@@ -1,6 +1,10 @@
-"""Where the emulator answers, and the clients that every part uses. INTEROP_WORLD names the file that says it."""
+"""Where the emulator answers, and the clients that every part uses.
+
+INTEROP_WORLD names the file with what the emulator said of itself (--json).
+"""
 
 import json
+import logging
 import os
 import pathlib
 
@@ -10,7 +14,16 @@ from azure.keyvault.keys import KeyClient
 from azure.keyvault.keys.crypto import CryptographyClient
 from azure.keyvault.secrets import SecretClient
 
-WORLD = json.loads(pathlib.Path(os.environ["INTEROP_WORLD"]).read_text(encoding="utf-8"))
+_SAID = json.loads(pathlib.Path(os.environ["INTEROP_WORLD"]).read_text(encoding="utf-8"))
+
+WORLD = {
+    "identity": _SAID,
+    "stores": {store["name"]: store for store in _SAID["stores"]},
+    "vaults": {vault["name"]: vault["url"] for vault in _SAID["vaults"]},
+}
+
+# Refusals are part of the checks; they need no line of the SDK's own.
+logging.getLogger("azure").setLevel(logging.CRITICAL)
 
 # A refusal is a result here, and a hang must not hide behind retries.
 OPTIONS = {"retry_total": 0}

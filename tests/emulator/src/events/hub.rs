@@ -10,6 +10,18 @@ use crate::EmulatorError;
 /// The events that stores and vaults have raised. Cheap to clone; clones are the same hub.
 ///
 /// Events are recorded whether anybody has subscribed or not.
+///
+/// ```
+/// use config_azure_emulator::Emulator;
+/// use config_azure_emulator::events::EventSchema;
+///
+/// let emulator = Emulator::builder().vault("kv-orders").in_memory();
+/// emulator.vault("kv-orders").set_secret("db-password", "one");
+/// let event = emulator.events().latest().expect("a new version is an event");
+/// assert_eq!(event.kind, "Microsoft.KeyVault.SecretNewVersionCreated");
+/// let body = event.body(EventSchema::CloudEvents); // what a webhook would receive
+/// assert!(body.contains("db-password"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct EventHub {
     events: Arc<Mutex<Vec<Event>>>,

@@ -1,10 +1,12 @@
 //! One HTTP connection of the loopback front.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::stream::{self, StreamExt as _};
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -44,9 +46,16 @@ async fn respond(
 ) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let accepted = parts.headers.get(header::ACCEPT_ENCODING);
+    let gzip = world.compresses() && accepted.is_some_and(names_gzip);
     let request = absolute(Request::from_parts(parts, body), scheme, site)?;
     match world.answer(site, request).await {
-        Outcome::Answer(response, delivery) => Ok(deliver(response, delivery)),
+        Outcome::Answer(mut response, delivery) => {
+            if gzip {
+                compress(&mut response);
+            }
+            Ok(deliver(response, delivery))
+        }
         Outcome::Dropped | Outcome::Refused => {
             Err(io::Error::from(io::ErrorKind::ConnectionAborted))
         }
@@ -75,6 +84,26 @@ fn absolute(mut request: Request<Bytes>, scheme: &str, site: &Site) -> io::Resul
         .entry(header::HOST)
         .or_insert(authority);
     Ok(request)
+}
+
+fn names_gzip(accepted: &HeaderValue) -> bool {
+    let text = accepted.to_str().unwrap_or_default();
+    text.split(',')
+        .any(|coding| coding.trim().starts_with("gzip"))
+}
+
+/// Gzips a body that is not encoded yet.
+fn compress(response: &mut Response<Bytes>) {
+    if response.body().is_empty() || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return;
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(response.body()).expect("a Vec takes all");
+    *response.body_mut() = encoder.finish().expect("a Vec takes all").into();
+    let gzip = HeaderValue::from_static("gzip");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_ENCODING, gzip);
 }
 
 fn deliver(response: Response<Bytes>, delivery: Delivery) -> Response<Body> {

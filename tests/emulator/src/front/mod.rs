@@ -2,6 +2,7 @@
 
 mod certificate;
 mod connection;
+mod listener;
 mod memory;
 mod sockets;
 

@@ -1,16 +1,15 @@
-//! The loopback front: one listener a service, TLS or plain by the client's first byte.
+//! The ports of the loopback front: one a service.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::certificate::{Authority, CertificateKind};
-use super::connection::serve;
+use super::listener::{Face, accept_on};
 use crate::error::EmulatorError;
 use crate::world::{Site, World};
 
@@ -29,7 +28,7 @@ pub(crate) struct Sockets {
 
 struct Port {
     address: SocketAddr,
-    tls: Arc<Mutex<Arc<ServerConfig>>>,
+    face: Arc<Mutex<Face>>,
     task: Option<JoinHandle<()>>,
 }
 
@@ -58,13 +57,20 @@ impl Sockets {
         let tls = self
             .authority
             .server(&site.host, CertificateKind::Good, self.protocols)?;
-        let tls = Arc::new(Mutex::new(tls));
+        let face = Arc::new(Mutex::new(Face { tls, raw: None }));
         let listener = bind(port).await?;
         let address = listener.local_addr().map_err(unbound)?;
         let host = site.host.clone();
-        let task = accept_on(listener, self.world.clone(), site, tls.clone());
+        let task = accept_on(listener, self.world.clone(), site, face.clone());
         let task = Some(task);
-        self.ports().insert(host, Port { address, tls, task });
+        self.ports().insert(
+            host,
+            Port {
+                address,
+                face,
+                task,
+            },
+        );
         Ok(())
     }
 
@@ -102,10 +108,21 @@ impl Sockets {
 
     /// From the next connection on, `host` shows another certificate.
     pub(crate) fn show(&self, host: &str, kind: CertificateKind) -> Result<(), EmulatorError> {
-        let config = self.authority.server(host, kind, self.protocols)?;
+        let tls = self.authority.server(host, kind, self.protocols)?;
+        self.face(host, Face { tls, raw: None })
+    }
+
+    /// From the next connection on, `host` says `bytes` to every request, whatever they are.
+    pub(crate) fn say(&self, host: &str, bytes: Bytes) -> Result<(), EmulatorError> {
+        let tls = self.authority.server(host, CertificateKind::Good, HTTP1)?;
+        let raw = Some(bytes);
+        self.face(host, Face { tls, raw })
+    }
+
+    fn face(&self, host: &str, face: Face) -> Result<(), EmulatorError> {
         let ports = self.ports();
         let port = ports.get(host).ok_or_else(|| Self::unknown(host))?;
-        *port.tls.lock().unwrap_or_else(PoisonError::into_inner) = config;
+        *port.face.lock().unwrap_or_else(PoisonError::into_inner) = face;
         Ok(())
     }
 
@@ -126,17 +143,17 @@ impl Sockets {
 
     /// Opens the port of `host` again, at the same address.
     pub(crate) async fn reopen(&self, host: &str) -> Result<(), EmulatorError> {
-        let (address, tls) = {
+        let (address, face) = {
             let ports = self.ports();
             let port = ports.get(host).ok_or_else(|| Self::unknown(host))?;
             if port.task.is_some() {
                 return Ok(());
             }
-            (port.address, port.tls.clone())
+            (port.address, port.face.clone())
         };
         let site = self.world.site(host).ok_or_else(|| Self::unknown(host))?;
         let listener = bind(address.port()).await?;
-        let task = accept_on(listener, self.world.clone(), site, tls);
+        let task = accept_on(listener, self.world.clone(), site, face);
         if let Some(port) = self.ports().get_mut(host) {
             port.task = Some(task);
         }
@@ -177,42 +194,4 @@ async fn bind(port: u16) -> Result<TcpListener, EmulatorError> {
                 error,
             ),
         })
-}
-
-/// The one place that spawns a listener. Its connections live in its own set, so that they end with it.
-fn accept_on(
-    listener: TcpListener,
-    world: Arc<World>,
-    site: Arc<Site>,
-    tls: Arc<Mutex<Arc<ServerConfig>>>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                    let config = tls.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    connections.spawn(connect(stream, config, world.clone(), site.clone()));
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
-    })
-}
-
-/// Serves one connection. A client that breaks off, or refuses the certificate, is no error of ours.
-async fn connect(stream: TcpStream, config: Arc<ServerConfig>, world: Arc<World>, site: Arc<Site>) {
-    const TLS_HANDSHAKE: u8 = 0x16;
-    world.log.connected(&site.host);
-    let mut first = [0];
-    if stream.set_nodelay(true).is_err() || !matches!(stream.peek(&mut first).await, Ok(1)) {
-        return;
-    }
-    if first[0] == TLS_HANDSHAKE {
-        if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
-            serve(stream, "https", world, site).await;
-        }
-    } else {
-        serve(stream, "http", world, site).await;
-    }
 }

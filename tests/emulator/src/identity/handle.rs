@@ -14,6 +14,19 @@ pub(super) const CLIENT_ID: &str = "00000000-0000-0000-0000-0000000000a1";
 pub(super) const CLIENT_SECRET: &str = "emulator-client-secret";
 
 /// Arranges the token endpoints from Rust, without requests. Clones share the tenant.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use config_azure_emulator::Emulator;
+/// use config_azure_emulator::identity::TokenFailure;
+///
+/// let emulator = Emulator::builder().in_memory();
+/// let identity = emulator.identity();
+/// identity.token_lifetime(Duration::from_secs(90));
+/// identity.fail(TokenFailure::aadsts(7_000_215), 1); // the next request is told that its secret is wrong
+/// identity.fail_managed(TokenFailure::status(503).retry_after(5), None); // until succeed()
+/// ```
 #[derive(Clone)]
 pub struct IdentityHandle {
     identity: Arc<Identity>,

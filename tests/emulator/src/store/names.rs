@@ -16,18 +16,18 @@ use super::state::Items;
 /// Answers GET and HEAD `/keys`.
 pub(crate) fn keys(call: &Call<'_>, items: &Items) -> Result<Response<Bytes>, Problem> {
     let keys = items.keys().map(|name| Some(name.key.clone()));
-    names(call, keys.collect(), KEY_SET)
+    names(call, &keys.collect(), KEY_SET)
 }
 
 /// Answers GET and HEAD `/labels`. The null label is a name too.
 pub(crate) fn labels(call: &Call<'_>, items: &Items) -> Result<Response<Bytes>, Problem> {
     let labels = items.keys().map(|name| name.label.clone());
-    names(call, labels.collect(), LABEL_SET)
+    names(call, &labels.collect(), LABEL_SET)
 }
 
 fn names(
     call: &Call<'_>,
-    all: BTreeSet<Option<Ordinal>>,
+    all: &BTreeSet<Option<Ordinal>>,
     media_type: &'static str,
 ) -> Result<Response<Bytes>, Problem> {
     let filter = Filter::parse("name", call.query.first("name").unwrap_or_default())?;

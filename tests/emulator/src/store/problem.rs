@@ -56,7 +56,7 @@ impl Problem {
     pub(crate) fn key_locked(key: &str) -> Self {
         Self::document(
             StatusCode::CONFLICT,
-            json!({
+            &json!({
                 "type": "https://azconfig.io/errors/key-locked",
                 "title": format!("Modifing key '{key}' is not allowed"),
                 "name": key,
@@ -69,7 +69,7 @@ impl Problem {
     pub(crate) fn already_exists() -> Self {
         Self::document(
             StatusCode::CONFLICT,
-            json!({
+            &json!({
                 "type": "https://azconfig.io/errors/already-exists",
                 "title": "The resource already exists.",
                 "status": 409,
@@ -81,7 +81,7 @@ impl Problem {
     pub(crate) fn invalid_state(detail: &str) -> Self {
         Self::document(
             StatusCode::CONFLICT,
-            json!({
+            &json!({
                 "type": "https://azconfig.io/errors/invalid-state",
                 "title": "Target resource state invalid.",
                 "detail": detail,
@@ -101,10 +101,10 @@ impl Problem {
         if let Some(position) = position {
             document["pos"] = position.into();
         }
-        Self::document(StatusCode::BAD_REQUEST, document)
+        Self::document(StatusCode::BAD_REQUEST, &document)
     }
 
-    fn document(status: StatusCode, document: Value) -> Self {
+    fn document(status: StatusCode, document: &Value) -> Self {
         let mut problem =
             Self::bare(status).header(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         *problem.0.body_mut() = document.to_string().into();

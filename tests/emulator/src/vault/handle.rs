@@ -18,6 +18,19 @@ pub type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 ///
 /// Methods that name a secret which is not there panic and say so: a test that arranges the wrong world should
 /// not run on.
+///
+/// ```
+/// use config_azure_emulator::Emulator;
+/// use config_azure_emulator::vault::NewSecret;
+///
+/// let emulator = Emulator::builder().vault("kv-orders").in_memory();
+/// let vault = emulator.vault("kv-orders");
+/// let first = vault.set_secret("db-password", "one");
+/// vault.set_secret_with("db-password", NewSecret::new("two").tag("owner", "orders"));
+/// assert!(first.id.starts_with("https://kv-orders.vault.azure.net/secrets/db-password/"));
+/// assert_eq!(vault.versions("db-password").len(), 2);
+/// vault.disable("db-password"); // from now on a GET is answered 403 SecretDisabled
+/// ```
 #[derive(Clone)]
 pub struct VaultHandle {
     vault: Arc<Vault>,

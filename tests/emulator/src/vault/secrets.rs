@@ -123,13 +123,22 @@ fn get(
             "SecretNotYetValid",
             "Operation get is not allowed on a secret that is not yet valid.",
         )),
-        _ => Ok(Reply::Json(collection::bundle(
-            object,
-            found,
-            View::Full,
-            call,
-        ))),
+        _ => {
+            check_form(&found.item, call)?;
+            let body = collection::bundle(object, found, View::Full, call);
+            Ok(Reply::Json(body))
+        }
     }
+}
+
+/// `outContentType` asks for the other form of a certificate, which the emulator cannot make.
+fn check_form(secret: &Secret, call: &Call<'_>) -> Result<(), Problem> {
+    let wanted = call.parameter("outContentType");
+    let other = wanted.is_some() && wanted != secret.content_type;
+    if other && secret.managed {
+        return Err(Problem::not_emulated("outContentType"));
+    }
+    Ok(())
 }
 
 /// `PUT /secrets/{name}`: a new version.

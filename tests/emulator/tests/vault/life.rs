@@ -137,6 +137,10 @@ fn the_secret_of_a_certificate_names_its_key() {
     assert_eq!(body["contentType"], "application/x-pkcs12");
     assert_eq!(body["managed"], true);
     assert_eq!(body["kid"], made.id.replace("/secrets/", "/keys/"));
+    let same = world.get("/secrets/web?outContentType=application/x-pkcs12");
+    assert_eq!(same.body["value"], "MIIK");
+    let other = world.get("/secrets/web?outContentType=application/x-pem-file");
+    assert_eq!(other.status, 501, "better than the wrong form");
     let listed = &world.get("/secrets").body["value"][0];
     assert_eq!(
         (&listed["managed"], &listed["kid"]),
@@ -150,7 +154,7 @@ fn the_watcher_hears_of_every_new_version() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = heard.clone();
     world.vault.vault().watch(Arc::new(move |change| {
-        ears.lock().unwrap().push(change.clone())
+        ears.lock().unwrap().push(change.clone());
     }));
     let made = world
         .vault

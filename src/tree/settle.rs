@@ -7,89 +7,77 @@ use crate::error::printable;
 use crate::{Error, ErrorKind, Result};
 
 use super::entry::{Conflict, TreeWarning, TreeWarningKind};
-use super::key::JOINT;
 use super::{List, Node, Origin, Table};
 
-/// Joins nodes by one policy and reports what it hides.
-pub(super) struct Joiner<'w> {
+/// Decides by one policy and reports what it hides.
+pub(super) struct Settler<'w> {
     conflict: Conflict,
     warnings: &'w mut Vec<TreeWarning>,
+    /// The names down to the path in question.
+    path: Vec<Box<str>>,
 }
 
-impl<'w> Joiner<'w> {
+impl<'w> Settler<'w> {
     pub(super) fn new(conflict: Conflict, warnings: &'w mut Vec<TreeWarning>) -> Self {
-        Self { conflict, warnings }
+        Self {
+            conflict,
+            warnings,
+            path: Vec::new(),
+        }
     }
 
-    /// Tables are joined name by name. A value, or a list, shares its path with nothing.
-    pub(super) fn join(
+    pub(super) fn enter(&mut self, name: &str) {
+        self.path.push(name.into());
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.path.pop();
+    }
+
+    /// What stays of the values (or lists) and the table on this path.
+    pub(super) fn settle(
         &mut self,
-        path: &str,
-        one: Option<Node>,
-        other: Option<Node>,
+        mut values: Vec<Node>,
+        table: Option<Table>,
     ) -> Result<Option<Node>> {
-        let (one, other) = match (one, other) {
-            (Some(one), Some(other)) => (one, other),
-            (one, other) => return Ok(one.or(other)),
+        let table = table.map(Node::Table);
+        // An empty table claims nothing.
+        let Some(branch) = table.as_ref().and_then(origin) else {
+            if let [one, other, ..] = values.as_slice() {
+                return Err(two_values(&self.path, one, other));
+            }
+            return Ok(values.pop().or(table));
         };
-        match (one, other) {
-            (Node::Table(one), Node::Table(other)) => {
-                self.join_tables(path, one, other).map(Node::Table)
-            }
-            (Node::Table(table), value) | (value, Node::Table(table)) => {
-                self.choose(path, value, table)
-            }
-            (one, other) => Err(two_values(path, &one, &other)),
-        }
-        .map(Some)
-    }
-
-    fn join_tables(&mut self, path: &str, one: Table, other: Table) -> Result<Table> {
-        let mut out = Vec::with_capacity(one.0.len() + other.0.len());
-        let mut others = other.0.into_iter().peekable();
-        for (name, node) in one.0 {
-            while let Some(before) = others.next_if(|(other, _)| *other < name) {
-                out.push(before);
-            }
-            let node = match others.next_if(|(other, _)| *other == name) {
-                Some((_, other)) => {
-                    let path = format!("{path}{JOINT}{name}");
-                    self.join(&path, Some(node), Some(other))?
-                }
-                None => Some(node),
-            };
-            out.extend(node.map(|node| (name, node)));
-        }
-        out.extend(others);
-        Ok(Table(out))
-    }
-
-    fn choose(&mut self, path: &str, value: Node, table: Table) -> Result<Node> {
-        let table = Node::Table(table);
-        let Some((above, below)) = origin(&value).zip(origin(&table)) else {
-            // An empty table claims nothing.
-            return Ok(value);
+        let Some(leaf) = values.first().and_then(origin) else {
+            return Ok(table);
         };
         match self.conflict {
-            Conflict::Error => Err(claimed(
-                path,
-                format!(
-                    "claimed as a value by {} and as a table by {}; rename one, narrow the selectors or choose \
-                     on_conflict",
-                    who(above),
-                    who(below)
-                ),
-                above,
-            )),
+            Conflict::Error => Err(self.value_and_table(leaf, branch)),
             Conflict::KeepBranch => {
-                self.hide(&value, &who(below));
+                let by = who(branch);
+                values.iter().for_each(|value| self.hide(value, &by));
                 Ok(table)
             }
             Conflict::KeepLeaf => {
-                self.hide(&table, &who(above));
-                Ok(value)
+                if let [one, other, ..] = values.as_slice() {
+                    return Err(two_values(&self.path, one, other));
+                }
+                let by = who(leaf);
+                if let Some(table) = &table {
+                    self.hide(table, &by);
+                }
+                Ok(values.pop())
             }
         }
+    }
+
+    fn value_and_table(&self, leaf: &Origin, branch: &Origin) -> Error {
+        let message = format!(
+            "claimed as a value by {} and as a table by {}; rename one, narrow the selectors or choose on_conflict",
+            who(leaf),
+            who(branch)
+        );
+        claimed(&self.path, message, leaf)
     }
 
     fn hide(&mut self, node: &Node, by: &str) {
@@ -102,7 +90,7 @@ impl<'w> Joiner<'w> {
     }
 }
 
-fn two_values(path: &str, one: &Node, other: &Node) -> Error {
+fn two_values(path: &[Box<str>], one: &Node, other: &Node) -> Error {
     match origin(one).zip(origin(other)) {
         Some((one, other)) => claimed(
             path,
@@ -117,9 +105,9 @@ fn two_values(path: &str, one: &Node, other: &Node) -> Error {
     }
 }
 
-fn claimed(path: &str, message: String, first: &Origin) -> Error {
+fn claimed(path: &[Box<str>], message: String, first: &Origin) -> Error {
     Error::new(ErrorKind::Conflict, message)
-        .with_path(printable(&path.replace(JOINT, ".")))
+        .with_path(printable(&path.join(".")))
         .with_named_setting(first.key(), first.label())
 }
 

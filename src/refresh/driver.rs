@@ -1,0 +1,324 @@
+//! Does what the machine says and tells it what came of it. One future, which starts no task of its own: whoever drops it
+//! cancels every request that is under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
+
+use super::check::{Look, look};
+use super::engine::Shared;
+use super::outcome::RefreshOutcome;
+use super::report::Reporter;
+use super::state::{
+    Action, Caller, CandidateNo, CheckOutcome, Event, Publication, RoundOutcome, restart_delay,
+};
+use super::{Scope, reply};
+use crate::error::Result;
+use crate::load::{Candidate, Phase, Pipeline, ReadReport};
+use crate::reference::{ReadFailure, ReferenceId};
+use crate::task::{self, Panicked};
+use crate::telemetry;
+use crate::time::Instant;
+use crate::tree::ChangeSet;
+
+/// What reaches the driver from outside.
+#[derive(Debug)]
+pub(super) enum Message {
+    Refresh(oneshot::Sender<Result<RefreshOutcome>>),
+    StoreDirty { within: std::time::Duration },
+    SecretDirty(ReferenceId),
+}
+
+/// Work that has ended.
+enum Done {
+    Checked(Result<Look>),
+    Read(ReferenceId, Result<ReadReport, ReadFailure>),
+    Panicked(Box<Done>),
+}
+
+/// The one that executes. Exactly one exists for each engine.
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    candidates: BTreeMap<CandidateNo, Candidate>,
+    newest: CandidateNo,
+    callers: BTreeMap<Caller, oneshot::Sender<Result<RefreshOutcome>>>,
+    called: Caller,
+    /// What was published since the callers began to wait.
+    changes: Option<ChangeSet>,
+    report: Reporter,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>) -> Self {
+        let mut driver = Self {
+            report: Reporter::new(Arc::clone(&shared)),
+            shared,
+            inbox,
+            work: FuturesUnordered::new(),
+            candidates: BTreeMap::new(),
+            newest: 0,
+            callers: BTreeMap::new(),
+            called: 0,
+            changes: None,
+        };
+        driver.begin();
+        driver
+    }
+
+    fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.shared.pipeline
+    }
+
+    /// Starts over from what is published.
+    fn begin(&mut self) {
+        self.work.clear();
+        self.callers.clear();
+        self.candidates.clear();
+        self.newest += 1;
+        let current = self.pipeline().current();
+        let needs = current.as_deref().map(|current| self.shared.needs(current));
+        let published = needs.as_deref().map(|needs| (self.newest, needs));
+        let state = self.shared.fresh_state(published);
+        if let Some(current) = current {
+            self.pipeline().retain(current.ids());
+            self.report.begins(&current);
+            self.candidates.insert(self.newest, (*current).clone());
+        }
+        self.shared.replace(state);
+    }
+
+    /// Runs for ever. A panic, of this crate or of code that it calls, starts the machine again after a pause.
+    pub(super) async fn run(mut self) {
+        let mut restarts = 0;
+        while task::caught(self.drive()).await.is_err() {
+            restarts += 1;
+            self.restart();
+            tokio::time::sleep(restart_delay(restarts)).await;
+        }
+    }
+
+    /// After a panic: nothing that was under way is trusted any more. Callers learn of it.
+    pub(super) fn restart(&mut self) {
+        for caller in std::mem::take(&mut self.callers).into_values() {
+            let _ = caller.send(Err(reply::panicked()));
+        }
+        let mut counters = self.shared.state().counters;
+        counters.restarts += 1;
+        telemetry::restarted(counters.restarts);
+        self.begin();
+        self.shared.state().counters = counters;
+    }
+
+    /// Waits for whatever comes next and handles it, for ever.
+    pub(super) async fn drive(&mut self) {
+        loop {
+            let wake = self.shared.state().wake();
+            let woken = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let messages = async {
+                match self.inbox.recv().await {
+                    Some(message) => message,
+                    // The handle is gone, but something made from it still wants to be current.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(done) = self.work.next() => self.finish(done),
+                message = messages => self.receive(message),
+                () = woken => self.step(Event::Woke),
+            }
+        }
+    }
+
+    /// Takes all messages that are there, so that callers who came together share one round.
+    fn receive(&mut self, first: Message) {
+        let mut callers = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Refresh(answer) => {
+                    self.called += 1;
+                    self.callers.insert(self.called, answer);
+                    callers.push(self.called);
+                }
+                Message::StoreDirty { within } => self.step(Event::StoreDirty { within }),
+                Message::SecretDirty(id) => self.step(Event::SecretDirty(id)),
+            }
+            next = self.inbox.try_recv().ok();
+        }
+        if !callers.is_empty() {
+            self.step(Event::RefreshNow(callers));
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let actions = self.shared.state().step(event, Instant::now());
+        for action in actions {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Check { known, scope } => self.check(known, scope),
+            Action::Read(id) => self.read(id),
+            Action::Assemble(no) => {
+                let outcome = self.assemble(no);
+                self.step(Event::Assembled {
+                    candidate: no,
+                    outcome,
+                });
+            }
+            Action::Keep(numbers) => self.keep(&numbers),
+            Action::Reply { callers, outcome } => self.answer(&callers, &outcome),
+            Action::Stop => self.work.clear(),
+        }
+    }
+
+    fn check(&mut self, known: Option<CandidateNo>, scope: Scope) {
+        let known = known.and_then(|no| self.candidates.get(&no)).cloned();
+        let pipeline = Arc::clone(self.pipeline());
+        let watches = self.shared.watches();
+        let span = telemetry::check_span(&pipeline.endpoint());
+        let work = async move { look(&pipeline, known.as_ref(), scope, watches).await };
+        let work = task::caught(work.instrument(span)).map(|done| match done {
+            Ok(found) => Done::Checked(found),
+            Err(Panicked) => Done::Panicked(Box::new(Done::Checked(Err(reply::panicked())))),
+        });
+        self.work.push(work.boxed());
+    }
+
+    fn read(&mut self, id: ReferenceId) {
+        let pipeline = Arc::clone(self.pipeline());
+        let span = telemetry::read_span(id.vault_host(), id.name());
+        self.report.reads(&id);
+        let asked = id.clone();
+        let work = async move { pipeline.read(&asked).await };
+        let work = task::caught(work.instrument(span)).map(|done| match done {
+            Ok(outcome) => Done::Read(id, outcome),
+            Err(Panicked) => {
+                let failure = ReadFailure::panicked();
+                Done::Panicked(Box::new(Done::Read(id, Err(failure))))
+            }
+        });
+        self.work.push(work.boxed());
+    }
+
+    fn finish(&mut self, done: Done) {
+        let event = match done {
+            Done::Panicked(done) => {
+                let restarts = {
+                    let mut state = self.shared.state();
+                    state.counters.restarts += 1;
+                    state.counters.restarts
+                };
+                telemetry::restarted(restarts);
+                return self.finish(*done);
+            }
+            Done::Checked(outcome) => Event::Checked(self.checked(outcome)),
+            Done::Read(id, outcome) => {
+                self.report.read(&id, &outcome);
+                let outcome = match outcome {
+                    Ok(report) => Ok(self.shared.report(&id, report.changed)),
+                    Err(failure) => Err(self.shared.failure(&failure)),
+                };
+                Event::Read { id, outcome }
+            }
+        };
+        self.step(event);
+    }
+
+    fn checked(&mut self, outcome: Result<Look>) -> CheckOutcome {
+        match outcome {
+            Ok(look) => {
+                self.report.checked();
+                let Some(candidate) = look.candidate else {
+                    return CheckOutcome::Unchanged;
+                };
+                let needs = self.shared.needs(&candidate);
+                self.report.fetched(&candidate);
+                self.newest += 1;
+                self.candidates.insert(self.newest, candidate);
+                CheckOutcome::Changed {
+                    candidate: self.newest,
+                    needs,
+                    sentinel_moved: look.sentinel_moved,
+                }
+            }
+            Err(error) => {
+                self.report.check_failed(&error);
+                CheckOutcome::Failed(error)
+            }
+        }
+    }
+
+    /// Assembles and publishes: values and watch state in one swap.
+    fn assemble(&mut self, no: CandidateNo) -> Result<Publication> {
+        let _entered = telemetry::assemble_span().entered();
+        let Some(candidate) = self.candidates.get(&no) else {
+            return Err(reply::closed());
+        };
+        let before = self.pipeline().publication().generation();
+        let draft = task::caught_now(|| self.pipeline().assemble(candidate, Phase::Refresh));
+        let draft = draft.unwrap_or_else(|Panicked| Err(reply::panicked()));
+        let draft = draft.inspect_err(|error| telemetry::refused(before, error))?;
+        let published = self.pipeline().publish(draft);
+        let changed = published.generation > before;
+        if changed {
+            let changes = (*published.changes).clone();
+            let endpoint = candidate.walk().endpoint();
+            telemetry::published(
+                published.generation,
+                endpoint,
+                changes.iter().map(|change| change.path()),
+            );
+            self.changes = self
+                .changes
+                .take()
+                .filter(|_| !self.callers.is_empty())
+                .map_or(Some(changes.clone()), |earlier| Some(earlier.then(changes)));
+        }
+        Ok(Publication {
+            generation: published.generation,
+            changed,
+        })
+    }
+
+    fn keep(&mut self, numbers: &BTreeSet<CandidateNo>) {
+        self.candidates.retain(|no, _| numbers.contains(no));
+        let ids = self.candidates.values().flat_map(Candidate::ids);
+        self.pipeline().retain(&ids.cloned().collect());
+    }
+
+    fn answer(&mut self, callers: &[Caller], outcome: &RoundOutcome) {
+        let changes = self.changes.take();
+        let answer = reply::reply(outcome, changes, self.pipeline());
+        for caller in callers {
+            if let Some(waiting) = self.callers.remove(caller) {
+                // Whoever does not wait any more does not mind.
+                let _ = waiting.send(answer.clone());
+            }
+        }
+    }
+
+    /// Nobody drives any more for now. If somebody still waits, the next one goes on; otherwise requests are dropped.
+    pub(super) fn pause(&mut self) {
+        self.callers.retain(|_, waiting| !waiting.is_closed());
+        if self.callers.is_empty() {
+            self.work.clear();
+            self.step(Event::Abandoned);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What the handle holds: the way to the driver, and the view on the machine.
+
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::driver::{Driver, Message};
+use super::options::RefreshOptions;
+use super::outcome::RefreshOutcome;
+use super::reply;
+use super::state::{CandidateNo, Need, ReadError, ReadReport, Schedule, State};
+use super::status::Status;
+use crate::error::Result;
+use crate::load::{Candidate, Pipeline};
+use crate::publication::Publication;
+use crate::reference::{ReadFailure, ReferenceId};
+use crate::task;
+use crate::time::Instant;
+
+/// How long `shutdown()` waits for the end of the task.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// What driver and handle share.
+pub(super) struct Shared {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) options: RefreshOptions,
+    schedule: Schedule,
+    state: StdMutex<State>,
+}
+
+impl Shared {
+    /// Nothing but the machine's own arithmetic happens under this lock.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn replace(&self, state: State) {
+        *self.state() = state;
+    }
+
+    pub(super) fn watches(&self) -> bool {
+        !self.options.sentinels().is_empty()
+    }
+
+    pub(super) fn fresh_state(&self, published: Option<(CandidateNo, &[Need])>) -> State {
+        let generation = self.pipeline.publication().generation();
+        fresh(&self.schedule, published, generation)
+    }
+
+    /// What a candidate refers to, and what is held of it.
+    pub(super) fn needs(&self, candidate: &Candidate) -> Vec<Need> {
+        let need = |id: &ReferenceId| {
+            let held = self.pipeline.references().held(id);
+            Need {
+                id: id.clone(),
+                held: held.map(|_| self.report(id, false)),
+            }
+        };
+        candidate.ids().iter().map(need).collect()
+    }
+
+    /// The dates of what is held, as time from now.
+    pub(super) fn report(&self, id: &ReferenceId, changed: bool) -> ReadReport {
+        let held = self.pipeline.references().held(id);
+        let life = held.map(|held| held.life()).unwrap_or_default();
+        let today = self.pipeline.publication().clock().now();
+        let left = |date: Option<std::time::SystemTime>| date?.duration_since(today).ok();
+        ReadReport {
+            changed,
+            expires_in: left(life.expires_on),
+            valid_in: left(life.not_before),
+        }
+    }
+
+    pub(super) fn failure(&self, failure: &ReadFailure) -> ReadError {
+        ReadError {
+            kind: failure.kind,
+            status: failure.status,
+            retry_at: failure.retry_at,
+        }
+    }
+}
+
+fn fresh(schedule: &Schedule, published: Option<(CandidateNo, &[Need])>, generation: u64) -> State {
+    let seed = fastrand::u64(..);
+    State::new(schedule, seed, published, generation, Instant::now())
+}
+
+/// The refresh of one handle.
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedSender<Message>,
+    /// Without an interval there is no task: whoever calls `refresh` drives.
+    inline: Option<Inline>,
+    token: CancellationToken,
+    /// Cancelled when nothing will be published any more.
+    ended: CancellationToken,
+}
+
+impl Engine {
+    /// Starts the background task after the first load, unless there is no interval. `token` ends it.
+    pub(crate) fn start(
+        pipeline: Arc<Pipeline>,
+        options: &RefreshOptions,
+        token: CancellationToken,
+    ) -> Result<Self> {
+        let vaults = pipeline.references().options();
+        let schedule = Schedule {
+            every: options.period(),
+            flags_every: options.flags_period(),
+            jitter: options.jitter_part(),
+            settle: options.settle_window(),
+            secrets_every: vaults.interval(),
+            reads_per_vault: vaults.reads_per_vault(),
+        };
+        let shared = Arc::new(Shared {
+            state: StdMutex::new(fresh(&schedule, None, 0)),
+            pipeline: Arc::clone(&pipeline),
+            options: options.clone(),
+            schedule,
+        });
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let driver = Driver::new(Arc::clone(&shared), receiver);
+        let ended = CancellationToken::new();
+        let ending = Ending {
+            publication: Arc::clone(pipeline.publication()),
+            ended: ended.clone(),
+        };
+        let discovers = pipeline.store().discovers();
+        let discovery = async move { pipeline.store().keep_discovering().await };
+        let inline = if options.period().is_some() {
+            task::spawn("refresh", token.clone(), async move {
+                let _ending = ending;
+                futures::join!(driver.run(), discovery);
+            })?;
+            None
+        } else {
+            if discovers {
+                task::spawn("discovery", token.clone(), discovery)?;
+            }
+            Some(Inline {
+                driver: Mutex::new(driver),
+                ending: StdMutex::new(Some(ending)),
+            })
+        };
+        Ok(Self {
+            shared,
+            inbox: sender,
+            inline,
+            token,
+            ended,
+        })
+    }
+
+    /// Checks now. Callers that come together share one check.
+    pub(crate) async fn refresh(&self) -> Result<RefreshOutcome> {
+        let (answer, wait) = oneshot::channel();
+        if self.ended.is_cancelled() || self.inbox.send(Message::Refresh(answer)).is_err() {
+            return Err(reply::closed());
+        }
+        match &self.inline {
+            None => wait.await.unwrap_or_else(|_| Err(reply::closed())),
+            Some(inline) => self.drive(&inline.driver, wait).await,
+        }
+    }
+
+    /// Drives until the answer is there, or waits for it while another caller drives.
+    async fn drive(
+        &self,
+        driver: &Mutex<Driver>,
+        mut wait: oneshot::Receiver<Result<RefreshOutcome>>,
+    ) -> Result<RefreshOutcome> {
+        let mut turn = tokio::select! {
+            biased;
+            answer = &mut wait => return answer.unwrap_or_else(|_| Err(reply::closed())),
+            () = self.token.cancelled() => return Err(reply::closed()),
+            driver = driver.lock() => Turn(driver),
+        };
+        tokio::select! {
+            biased;
+            answer = &mut wait => answer.unwrap_or_else(|_| Err(reply::closed())),
+            () = self.token.cancelled() => Err(reply::closed()),
+            _panicked = task::caught(turn.0.drive()) => {
+                turn.0.restart();
+                Err(reply::panicked())
+            }
+        }
+    }
+
+    /// An event says that the store changed: check it at a random moment within this time. False if nothing runs.
+    pub(crate) fn store_changed(&self, within: Duration) -> bool {
+        self.inline.is_none() && self.inbox.send(Message::StoreDirty { within }).is_ok()
+    }
+
+    /// An event says that an object of a vault has a new version. Gives how many references that concerns.
+    pub(crate) fn object_changed(&self, vault_host: &str, name: &str) -> usize {
+        if self.inline.is_some() {
+            return 0;
+        }
+        let named = |id: &ReferenceId| {
+            !id.is_versioned()
+                && id.vault_host() == vault_host
+                && id.name().eq_ignore_ascii_case(name)
+        };
+        let ids: Vec<_> = {
+            let state = self.shared.state();
+            let ids = state.reads.secrets().map(|(id, _)| id);
+            ids.filter(|id| named(id)).cloned().collect()
+        };
+        let told = ids
+            .into_iter()
+            .map(|id| self.inbox.send(Message::SecretDirty(id)));
+        told.filter(|told| told.is_ok()).count()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let running = self.inline.is_none() && !self.ended.is_cancelled();
+        let grace = self.shared.options.grace();
+        Status::of(&self.shared.state(), &self.shared.pipeline, grace, running)
+    }
+
+    /// Waits for the end of the task, at most 100 ms. To be called after the token was cancelled.
+    pub(crate) async fn ended(&self) {
+        if let Some(inline) = &self.inline {
+            let mut ending = inline.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(ending.take());
+        }
+        let _ = tokio::time::timeout(FAREWELL, self.ended.cancelled()).await;
+    }
+}
+
+/// The driver, while no task has it.
+struct Inline {
+    driver: Mutex<Driver>,
+    ending: StdMutex<Option<Ending>>,
+}
+
+/// One caller's turn at driving.
+struct Turn<'a>(tokio::sync::MutexGuard<'a, Driver>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.pause();
+    }
+}
+
+/// However the task ends, even with its runtime: nobody waits for a further generation.
+struct Ending {
+    publication: Arc<Publication>,
+    ended: CancellationToken,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.publication.close();
+        self.ended.cancel();
+    }
+}

@@ -1,0 +1,68 @@
+//! What callers of `refresh()` are told.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::outcome::RefreshOutcome;
+use super::state::RoundOutcome;
+use crate::error::{Error, ErrorKind, Result};
+use crate::load::{Candidate, Pipeline};
+use crate::reference::ReferenceId;
+use crate::tree::ChangeSet;
+
+/// `changes`: the sum of what was published since the round began.
+pub(super) fn reply(
+    outcome: &RoundOutcome,
+    changes: Option<ChangeSet>,
+    pipeline: &Pipeline,
+) -> Result<RefreshOutcome> {
+    match outcome {
+        RoundOutcome::Unchanged => Ok(RefreshOutcome::Unchanged),
+        RoundOutcome::Skipped(reason) => Ok(RefreshOutcome::Skipped(*reason)),
+        RoundOutcome::Updated { generation } => Ok(RefreshOutcome::Updated {
+            generation: *generation,
+            changed: Arc::new(changes.unwrap_or_default()),
+        }),
+        RoundOutcome::Failed(error) => Err(error.clone()),
+        RoundOutcome::Unread(ids) => Err(unread(ids, pipeline)),
+    }
+}
+
+/// One failure for each setting that refers to one of these.
+fn unread(ids: &BTreeSet<ReferenceId>, pipeline: &Pipeline) -> Error {
+    let current = pipeline.current();
+    let failures = current
+        .iter()
+        .flat_map(|candidate| failures(candidate, ids, pipeline));
+    Error::references(failures.collect())
+}
+
+fn failures<'a>(
+    candidate: &'a Candidate,
+    ids: &'a BTreeSet<ReferenceId>,
+    pipeline: &'a Pipeline,
+) -> impl Iterator<Item = crate::SecretError> + 'a {
+    let winners = candidate.walk().settings().winners().iter().enumerate();
+    winners.filter_map(move |(position, selected)| {
+        let reference = candidate.reference(position)?.as_ref().ok()?;
+        let id = Some(&reference.id).filter(|id| ids.contains(id))?;
+        let held = pipeline.references().held(id).is_some();
+        Some(pipeline.failure(id)?.to_error(id, &selected.setting, held))
+    })
+}
+
+/// The answer once nothing runs any more.
+pub(super) fn closed() -> Error {
+    Error::new(
+        ErrorKind::Closed,
+        "the handle was shut down, or its runtime has ended",
+    )
+}
+
+/// The answer after a panic inside a round.
+pub(super) fn panicked() -> Error {
+    Error::new(
+        ErrorKind::Runtime,
+        "the refresh panicked and is started again",
+    )
+}

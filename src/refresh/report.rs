@@ -1,0 +1,115 @@
+//! Tells `tracing` what happened, each thing once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::engine::Shared;
+use crate::error::{Error, SecretErrorKind};
+use crate::load::{Candidate, ReadReport};
+use crate::reference::{ReadFailure, ReferenceId};
+use crate::telemetry;
+
+pub(super) struct Reporter {
+    shared: Arc<Shared>,
+    /// Why a secret could not be read when its read began.
+    failing: BTreeMap<ReferenceId, SecretErrorKind>,
+    /// Dates of expiry that were warned of.
+    expiring: BTreeMap<ReferenceId, SystemTime>,
+    missing: BTreeSet<usize>,
+    failures: u32,
+}
+
+impl Reporter {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            failing: BTreeMap::new(),
+            expiring: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            failures: 0,
+        }
+    }
+
+    /// At the start, of what was loaded.
+    pub(super) fn begins(&mut self, candidate: &Candidate) {
+        let pinned: Vec<_> = candidate
+            .ids()
+            .iter()
+            .filter(|id| id.is_versioned())
+            .collect();
+        if !pinned.is_empty() {
+            let names: Vec<_> = pinned.iter().map(|id| id.name()).collect();
+            telemetry::pinned(names.into_iter());
+        }
+        for id in candidate.ids() {
+            self.expiry(id);
+        }
+        self.fetched(candidate);
+    }
+
+    pub(super) fn fetched(&mut self, candidate: &Candidate) {
+        let absent: BTreeSet<usize> = candidate.walk().sentinels().absent().collect();
+        let sentinels = self.shared.options.sentinels();
+        for sentinel in absent
+            .difference(&self.missing)
+            .filter_map(|at| sentinels.get(*at))
+        {
+            let label = sentinel.label.as_str().map(crate::error::printable);
+            telemetry::sentinel_missing(&crate::error::printable(&sentinel.key), label.as_deref());
+        }
+        self.missing = absent;
+    }
+
+    pub(super) fn checked(&mut self) {
+        let failures = std::mem::take(&mut self.failures);
+        if failures > 0 {
+            telemetry::check_recovered(&self.shared.pipeline.endpoint(), failures);
+        }
+    }
+
+    pub(super) fn check_failed(&mut self, error: &Error) {
+        self.failures = self.failures.saturating_add(1);
+        let endpoint = self.shared.pipeline.endpoint();
+        telemetry::check_failed(error.endpoint().unwrap_or(&endpoint), self.failures, error);
+    }
+
+    pub(super) fn reads(&mut self, id: &ReferenceId) {
+        match self.shared.pipeline.failure(id) {
+            Some(failure) => _ = self.failing.insert(id.clone(), failure.kind),
+            None => _ = self.failing.remove(id),
+        }
+    }
+
+    pub(super) fn read(&mut self, id: &ReferenceId, outcome: &Result<ReadReport, ReadFailure>) {
+        let before = self.failing.remove(id);
+        match outcome {
+            Ok(_) if before.is_some() => telemetry::secret_recovered(id.vault_host(), id.name()),
+            Err(failure) if before != Some(failure.kind) => {
+                telemetry::secret_failed(id.vault_host(), id.name(), failure.kind, failure.status);
+            }
+            _ => {}
+        }
+        if outcome.is_ok() {
+            self.expiry(id);
+        }
+    }
+
+    fn expiry(&mut self, id: &ReferenceId) {
+        let pipeline = &self.shared.pipeline;
+        let window = pipeline.references().options().warn_before_expiry();
+        let Some(date) = pipeline
+            .references()
+            .held(id)
+            .and_then(|held| held.life().expires_on)
+        else {
+            self.expiring.remove(id);
+            return;
+        };
+        let left = date.duration_since(pipeline.publication().clock().now());
+        let left = left.unwrap_or_default();
+        if left <= window && self.expiring.insert(id.clone(), date) != Some(date) {
+            telemetry::secret_expires(id.vault_host(), id.name(), left);
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! Failover, backoff, load balancing, lag.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use config_azure_emulator::{Emulator, Fault, Route, StoreHandle};
+
+use super::scripted::{Reply, Scripted};
+use super::{Notes, over, shown, token};
+use crate::error::ErrorKind;
+use crate::store::discovery::{LookupFailed, SrvLookup, SrvRecord};
+use crate::store::{Scope, Store, StoreOptions};
+
+const PRIMARY: &str = "contoso.azconfig.io";
+const REPLICA: &str = "contoso-eu.azconfig.io";
+
+/// A store with a replica that shows the same, either of which can be down.
+struct Pair {
+    emulator: Emulator,
+    remote: StoreHandle,
+    transport: Arc<Scripted>,
+    down: Arc<Mutex<BTreeSet<&'static str>>>,
+    store: Store,
+}
+
+impl Pair {
+    fn new(change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let endpoints = [format!("https://{PRIMARY}"), format!("https://{REPLICA}")];
+        Self::at(&endpoints, change)
+    }
+
+    fn at(endpoints: &[String], change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let emulator = Emulator::builder().store("contoso").in_memory();
+        let remote = emulator.store("contoso");
+        remote.page_size(2);
+        for key in ["a", "b", "c"] {
+            remote.set(key, None, "1");
+        }
+        let down: Arc<Mutex<BTreeSet<&'static str>>> = Arc::default();
+        let is_down = down.clone();
+        let transport = Scripted::new(Some(emulator.transport()), move |seen| {
+            match is_down.lock().unwrap().contains(seen.host.as_str()) {
+                true => Reply::Refused,
+                false => Reply::At(PRIMARY),
+            }
+        });
+        let store = over(transport.clone(), &token(&emulator), endpoints, &[], change);
+        Self {
+            emulator,
+            remote,
+            transport,
+            down,
+            store,
+        }
+    }
+
+    fn down(&self, hosts: &[&'static str]) {
+        *self.down.lock().unwrap() = hosts.iter().copied().collect();
+    }
+
+    /// The hosts that were asked since the last call, in order, each as often as it was.
+    fn asked(&self) -> Vec<String> {
+        let seen = self.transport.take();
+        seen.into_iter().map(|seen| seen.host).collect()
+    }
+}
+
+fn count(asked: &[String], host: &str) -> usize {
+    asked.iter().filter(|asked| *asked == host).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn f23_failover_is_a_whole_load_on_the_second_in_the_same_call() {
+    let pair = Pair::new(|_| {});
+    // The primary dies after its first page.
+    let down = pair.down.clone();
+    let notes = Notes::default();
+    let walk = pair
+        .store
+        .load(&|progress| {
+            notes.note(&progress);
+            down.lock().unwrap().insert(PRIMARY);
+        })
+        .await
+        .unwrap();
+    assert_eq!(walk.endpoint(), "https://contoso-eu.azconfig.io");
+    assert_eq!(shown(&walk).len(), 3);
+    assert_eq!(pair.asked(), [PRIMARY, PRIMARY, REPLICA, REPLICA]);
+    let told = notes.take();
+    assert_eq!(told[0], "0: 2 settings");
+    assert_eq!(told[1], "restarted");
+    assert_eq!(told.last().unwrap(), "0: done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f23_a_dead_primary_costs_one_connect_per_backoff_window_and_is_preferred_again() {
+    let pair = Pair::new(|_| {});
+    let mut walk = pair.store.load(&|_| {}).await.unwrap();
+    pair.down(&[PRIMARY]);
+    pair.asked();
+    let mut attempts = Vec::new();
+    for _ in 0..120 {
+        pair.remote
+            .set("a", None, format!("{:?}", tokio::time::Instant::now()));
+        if let Some(new) = pair.store.check(&walk, Scope::Both).await.unwrap() {
+            walk = new;
+        }
+        attempts.push(count(&pair.asked(), PRIMARY));
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    // An hour: windows of 30 s, 60 s, 2, 4, 8, 10 minutes, give or take a quarter.
+    assert!(
+        attempts.iter().all(|attempts| *attempts <= 1),
+        "{attempts:?}"
+    );
+    let all: usize = attempts.iter().sum();
+    assert!((7..=14).contains(&all), "{all}");
+    pair.down(&[]);
+    tokio::time::sleep(Duration::from_secs(800)).await;
+    pair.store.check(&walk, Scope::Both).await.unwrap();
+    assert_eq!(count(&pair.asked(), REPLICA), 0, "back to the primary");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f24_all_down_then_one_up() {
+    let pair = Pair::new(|_| {});
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    pair.down(&[PRIMARY, REPLICA]);
+    for _ in 0..20 {
+        let error = pair.store.check(&walk, Scope::Both).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        let text = error.to_string();
+        assert!(text.contains(PRIMARY) && text.contains(REPLICA), "{text}");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    // However long they were down, the next call finds the one that is back: backoff orders, it does not block.
+    pair.down(&[PRIMARY]);
+    assert!(
+        pair.store
+            .check(&walk, Scope::Both)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let status = pair.store.endpoint_status();
+    assert!(status[0].failures > 0 && status[0].backs_off_for.is_some());
+    assert_eq!(status[1].failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_of_ours_costs_no_endpoint_its_health() {
+    let pair = Pair::new(|_| {});
+    pair.emulator
+        .faults()
+        .script(Route::store_list(), Fault::status(400), None);
+    let error = pair.store.load(&|_| {}).await.unwrap_err();
+    assert_eq!(error.status(), Some(400));
+    assert_eq!(pair.asked(), [PRIMARY]);
+    assert!(
+        pair.store
+            .endpoint_status()
+            .iter()
+            .all(|status| status.failures == 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn f09_a_403_tries_each_endpoint_once() {
+    let pair = Pair::new(|_| {});
+    pair.remote.forbid(true);
+    let error = pair.store.load(&|_| {}).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    assert_eq!(pair.asked(), [PRIMARY, REPLICA]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_endpoint_is_left_alone_while_another_serves() {
+    let pair = Pair::new(|_| {});
+    let throttled = Fault::status(429).retry_after(45);
+    pair.emulator
+        .faults()
+        .script(Route::store_list(), throttled, Some(1));
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    assert_eq!(walk.endpoint(), "https://contoso-eu.azconfig.io");
+    assert_eq!(count(&pair.asked(), PRIMARY), 1);
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        pair.store.check(&walk, Scope::Both).await.unwrap();
+    }
+    assert_eq!(count(&pair.asked(), PRIMARY), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn load_balancing_serves_each_operation_by_the_next_endpoint() {
+    let pair = Pair::new(|options| options.load_balancing = true);
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    assert_eq!(pair.asked(), [PRIMARY, PRIMARY]);
+    for expected in [REPLICA, PRIMARY, REPLICA] {
+        assert!(
+            pair.store
+                .check(&walk, Scope::Both)
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert_eq!(pair.asked(), [expected, expected]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sync_tokens_belong_to_one_endpoint() {
+    let pair = Pair::new(|options| options.load_balancing = true);
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    pair.store.check(&walk, Scope::Both).await.unwrap();
+    let seen = pair.transport.take();
+    let first_at = |host: &str| seen.iter().find(|seen| seen.host == host).unwrap();
+    assert_eq!(first_at(PRIMARY).header("sync-token"), None);
+    assert_eq!(first_at(REPLICA).header("sync-token"), None);
+    let correlation = first_at(REPLICA).header("correlation-context").unwrap();
+    assert_eq!(correlation, "RequestType=Watch,ReplicaCount=1,Features=LB");
+}
+
+/// Two stores that are not the same: the second lags behind the first.
+fn lagging() -> (Emulator, Arc<Scripted>, Arc<Mutex<bool>>, Store) {
+    let emulator = Emulator::builder()
+        .store("contoso")
+        .store("contoso-eu")
+        .in_memory();
+    let down: Arc<Mutex<bool>> = Arc::default();
+    let is_down = down.clone();
+    let transport = Scripted::new(Some(emulator.transport()), move |seen| {
+        match seen.host == PRIMARY && *is_down.lock().unwrap() {
+            true => Reply::Refused,
+            false => Reply::Pass,
+        }
+    });
+    let endpoints = [format!("https://{PRIMARY}"), format!("https://{REPLICA}")];
+    let store = over(
+        transport.clone(),
+        &token(&emulator),
+        &endpoints,
+        &[],
+        |_| {},
+    );
+    (emulator, transport, down, store)
+}
+
+#[tokio::test(start_paused = true)]
+async fn f22_an_older_replica_does_not_undo_what_is_known() {
+    let (emulator, _, down, store) = lagging();
+    emulator.store("contoso-eu").set("a", None, "old");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    emulator.store("contoso").set("a", None, "new");
+    let walk = store.load(&|_| {}).await.unwrap();
+    *down.lock().unwrap() = true;
+    assert!(
+        store.check(&walk, Scope::Both).await.unwrap().is_none(),
+        "older: kept"
+    );
+    // A newer write is believed at once.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    emulator.store("contoso-eu").set("a", None, "newest");
+    let new = store.check(&walk, Scope::Both).await.unwrap().unwrap();
+    assert_eq!(shown(&new), ["a=newest"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f22_a_difference_that_lasts_is_not_lag() {
+    let (emulator, _, down, store) = lagging();
+    emulator.store("contoso-eu").set("a", None, "old");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    emulator.store("contoso").set("a", None, "new");
+    let walk = store.load(&|_| {}).await.unwrap();
+    *down.lock().unwrap() = true;
+    let start = tokio::time::Instant::now();
+    loop {
+        if let Some(new) = store.check(&walk, Scope::Both).await.unwrap() {
+            assert_eq!(shown(&new), ["a=old"]);
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(15)).await;
+    }
+    let waited = start.elapsed();
+    assert!(
+        (Duration::from_secs(60)..Duration::from_secs(76)).contains(&waited),
+        "{waited:?}"
+    );
+}
+
+#[derive(Debug)]
+struct Zone(Mutex<Vec<&'static str>>);
+
+#[async_trait]
+impl SrvLookup for Zone {
+    async fn srv(&self, name: &str) -> Result<Vec<SrvRecord>, LookupFailed> {
+        let replicas = self.0.lock().unwrap();
+        if replicas.contains(&"fail") {
+            return Err(LookupFailed);
+        }
+        let target = match name.strip_prefix("_alt") {
+            None => Some(PRIMARY),
+            Some(rest) => {
+                let index: usize = rest.split('.').next().unwrap().parse().unwrap();
+                replicas.get(index).copied()
+            }
+        };
+        let record = |target: &str| SrvRecord {
+            priority: 1,
+            weight: 1,
+            target: target.to_owned(),
+        };
+        Ok(target.map(record).into_iter().collect())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovered_replicas_serve_and_go_again() {
+    let zone = Arc::new(Zone(Mutex::new(vec![REPLICA])));
+    let lookup = zone.clone();
+    let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
+        options.discovery = Some(lookup)
+    });
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    let store = &pair.store;
+    let hosts = || -> Vec<String> {
+        store
+            .endpoint_status()
+            .into_iter()
+            .map(|one| one.endpoint)
+            .collect()
+    };
+    assert_eq!(hosts().len(), 1);
+    assert!(pair.store.discover().await);
+    assert_eq!(
+        hosts(),
+        [format!("https://{PRIMARY}"), format!("https://{REPLICA}")]
+    );
+    pair.down(&[PRIMARY]);
+    pair.asked();
+    assert!(
+        pair.store
+            .check(&walk, Scope::Both)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(pair.asked(), [PRIMARY, REPLICA, REPLICA]);
+    // A failed round keeps what is known; an empty answer does not.
+    *zone.0.lock().unwrap() = vec!["fail"];
+    assert!(!pair.store.discover().await);
+    assert_eq!(hosts().len(), 2);
+    *zone.0.lock().unwrap() = vec![];
+    assert!(pair.store.discover().await);
+    assert_eq!(hosts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f51_discovery_runs_beside_everything_and_again_when_all_fail() {
+    let zone = Arc::new(Zone(Mutex::new(vec![])));
+    let lookup = zone.clone();
+    let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
+        options.discovery = Some(lookup)
+    });
+    let work = async {
+        let walk = pair.store.load(&|_| {}).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        *zone.0.lock().unwrap() = vec![REPLICA];
+        pair.down(&[PRIMARY]);
+        pair.store.check(&walk, Scope::Both).await.unwrap_err();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(
+            pair.store
+                .check(&walk, Scope::Both)
+                .await
+                .unwrap()
+                .is_none(),
+            "found at once"
+        );
+    };
+    tokio::select! {
+        () = pair.store.keep_discovering() => panic!("it does not end"),
+        () = work => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_discovery_without_being_asked() {
+    let pair = Pair::new(|_| {});
+    pair.store.keep_discovering().await;
+    assert!(!pair.store.discover().await);
+}

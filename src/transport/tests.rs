@@ -1,0 +1,364 @@
+//! The transport on real sockets, and the guard in front of it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use azure_core::error::ErrorKind;
+use azure_core::http::headers::{AUTHORIZATION, HeaderName};
+use azure_core::http::{AsyncRawResponse, HttpClient, Method, Request, Url};
+use config_azure_emulator::{CertificateKind, Emulator, Fault, Route};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::{
+    Guard, HostKind, HostLimits, HostPolicy, HttpHook, Limits, Origin, Refusal, reqwest_transport,
+};
+
+const HOST: &str = "contoso.azconfig.io";
+
+/// Small and quick enough for a test.
+fn limits(milliseconds: u64) -> Limits {
+    let one = HostLimits {
+        bytes: 1 << 20,
+        time: Duration::from_millis(milliseconds),
+    };
+    Limits {
+        store: one,
+        vault: one,
+        identity: one,
+    }
+}
+
+async fn emulator() -> Emulator {
+    let emulator = Emulator::builder()
+        .store("contoso")
+        .store("sink")
+        .start()
+        .await
+        .unwrap();
+    for name in ["contoso", "sink"] {
+        emulator.store(name).anonymous(true);
+    }
+    emulator
+}
+
+/// A guard over our own client, whose hook is applied after the emulator's.
+fn guard(
+    emulator: &Emulator,
+    limits: Limits,
+    more: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
+) -> Arc<Guard> {
+    let base = emulator.client_hook();
+    let hook: HttpHook = Arc::new(move |builder| more(base(builder)));
+    let policy = HostPolicy::new();
+    policy.allow(Origin::https(HOST), HostKind::Store);
+    Guard::new(reqwest_transport(Some(&hook)).unwrap(), policy, limits)
+}
+
+fn get(url: &str) -> Request {
+    Request::new(Url::parse(url).unwrap(), Method::Get)
+}
+
+async fn ask(guard: &Guard) -> azure_core::Result<AsyncRawResponse> {
+    let url = format!("https://{HOST}/kv?api-version=2023-11-01&key=%2A&label=%00");
+    guard.execute_request(&get(&url)).await
+}
+
+fn refusal(outcome: azure_core::Result<AsyncRawResponse>) -> Option<Refusal> {
+    Refusal::in_error(&outcome.unwrap_err())
+}
+
+#[tokio::test]
+async fn only_allowed_hosts_are_asked() {
+    let emulator = emulator().await;
+    let guard = guard(&emulator, limits(5000), |builder| builder);
+    assert_eq!(u16::from(ask(&guard).await.unwrap().status()), 200);
+    let foreign = get("https://sink.azconfig.io/kv");
+    assert_eq!(
+        refusal(guard.execute_request(&foreign).await),
+        Some(Refusal::ForeignHost)
+    );
+    let plain = get(&format!("http://{HOST}/kv"));
+    assert_eq!(
+        refusal(guard.execute_request(&plain).await),
+        Some(Refusal::Insecure)
+    );
+    assert_eq!(emulator.log().count(Route::any()), 1);
+    guard
+        .policy()
+        .allow(Origin::https("sink.azconfig.io"), HostKind::Store);
+    guard.execute_request(&foreign).await.unwrap();
+}
+
+#[tokio::test]
+async fn t05_no_redirect_is_followed_whatever_the_hook_says() {
+    let emulator = emulator().await;
+    let guard = guard(&emulator, limits(5000), |builder| {
+        builder.redirect(reqwest::redirect::Policy::limited(5))
+    });
+    guard
+        .policy()
+        .allow(Origin::https("sink.azconfig.io"), HostKind::Store);
+    for status in [301, 302, 303, 307, 308] {
+        for location in [
+            "https://sink.azconfig.io/kv",
+            "http://sink.azconfig.io/kv",
+            "/kv",
+            "//sink.azconfig.io:1/kv",
+        ] {
+            let answer = Fault::status(status).header("location", location);
+            emulator.faults().script(Route::store(), answer, Some(1));
+            assert_eq!(refusal(ask(&guard).await), Some(Refusal::Redirect(status)));
+        }
+    }
+    assert_eq!(emulator.log().count(Route::any()), 20);
+    assert_eq!(
+        emulator.log().count(Route::any().host("sink.azconfig.io")),
+        0
+    );
+}
+
+#[tokio::test]
+async fn t10_bodies_are_counted_after_decompression() {
+    let emulator = emulator().await;
+    let guard = guard(&emulator, limits(20_000), |builder| builder);
+    emulator
+        .faults()
+        .script(Route::store(), Fault::gzip_bomb(64), Some(1));
+    assert_eq!(refusal(ask(&guard).await), Some(Refusal::TooLarge(1 << 20)));
+    let fits = Fault::status(200).body("application/json", vec![b' '; 1 << 20]);
+    emulator.faults().script(Route::store(), fits, Some(1));
+    assert!(ask(&guard).await.is_ok());
+}
+
+#[tokio::test]
+async fn f68_endless_bodies_and_encodings_inside_one_another() {
+    let emulator = emulator().await;
+    let guard = guard(&emulator, limits(20_000), |builder| builder);
+    let long = Fault::status(200).body("application/json", vec![b' '; (1 << 20) + 1]);
+    emulator.faults().script(Route::store(), long, Some(1));
+    assert_eq!(refusal(ask(&guard).await), Some(Refusal::TooLarge(1 << 20)));
+    // Unpacked at most once: what comes out is not JSON.
+    let nested = Fault::gzip_bomb(1).header("content-encoding", "gzip");
+    emulator.faults().script(Route::store(), nested, Some(1));
+    let body = ask(&guard)
+        .await
+        .unwrap()
+        .into_body()
+        .collect()
+        .await
+        .unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&body).is_err());
+}
+
+#[tokio::test]
+async fn f56_a_certificate_that_is_not_good_gets_no_byte() {
+    let emulator = emulator().await;
+    for kind in [
+        CertificateKind::Expired,
+        CertificateKind::NotYetValid,
+        CertificateKind::WrongName,
+        CertificateKind::SelfSigned,
+    ] {
+        emulator.show_certificate(HOST, kind).unwrap();
+        let error = ask(&guard(&emulator, limits(5000), |builder| builder))
+            .await
+            .unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Connection, "{error:?}");
+        assert!(
+            !format!("{error:?}").contains("key="),
+            "no URL in the error"
+        );
+    }
+    assert_eq!(emulator.log().count(Route::any()), 0);
+    emulator
+        .show_certificate(HOST, CertificateKind::Good)
+        .unwrap();
+    ask(&guard(&emulator, limits(5000), |builder| builder))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn t15_an_unknown_authority_an_old_tls_and_plain_text_get_no_byte() {
+    let emulator = emulator().await;
+    let address = emulator.address(HOST).unwrap();
+    let (plain, bytes) = plain_text().await;
+    let hooks: [HttpHook; 3] = [
+        // An authority that nobody told us of.
+        Arc::new(move |builder| builder.resolve(HOST, address)),
+        // The hook cannot lower the version; a server that has only older ones is refused.
+        Arc::new(move |builder| {
+            let old = reqwest::tls::Version::TLS_1_1;
+            builder
+                .resolve(HOST, address)
+                .tls_version_min(old)
+                .tls_version_max(old)
+        }),
+        // A server that answers in plain http.
+        Arc::new(move |builder| builder.resolve(HOST, plain)),
+    ];
+    for hook in hooks {
+        let policy = HostPolicy::new();
+        policy.allow(Origin::https(HOST), HostKind::Store);
+        // A version that does not exist here may be refused when the client is built.
+        let Ok(transport) = reqwest_transport(Some(&hook)) else {
+            continue;
+        };
+        ask(&Guard::new(transport, policy, limits(5000)))
+            .await
+            .unwrap_err();
+    }
+    assert_eq!(emulator.log().count(Route::any()), 0);
+    assert!(!String::from_utf8_lossy(&bytes.lock().unwrap()).contains("/kv"));
+}
+
+/// A server that answers every connection in plain http, and what it was told.
+async fn plain_text() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let told: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let bytes = told.clone();
+    crate::task::spawn_on(&tokio::runtime::Handle::current(), async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut some = [0; 4096];
+            let read = stream.read(&mut some).await.unwrap_or_default();
+            bytes.lock().unwrap().extend_from_slice(&some[..read]);
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                .await;
+        }
+    });
+    (address, told)
+}
+
+/// A listener that counts connections and never says a word.
+async fn silent() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = connections.clone();
+    crate::task::spawn_on(&tokio::runtime::Handle::current(), async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let mut byte = [0; 1];
+            let _ = stream.read(&mut byte).await;
+            open.push(stream);
+        }
+    });
+    (address, connections)
+}
+
+/// A guard whose hook sends everything through a proxy, and how many connections the proxy saw.
+async fn through_a_proxy(emulator: &Emulator) -> (Arc<Guard>, Arc<AtomicUsize>) {
+    let (proxy, connections) = silent().await;
+    let through = move |builder: reqwest::ClientBuilder| {
+        builder.proxy(reqwest::Proxy::all(format!("http://{proxy}")).unwrap())
+    };
+    (guard(emulator, limits(2000), through), connections)
+}
+
+#[tokio::test]
+async fn t17_local_hosts_are_asked_past_any_proxy() {
+    let emulator = emulator().await;
+    let (guard, connections) = through_a_proxy(&emulator).await;
+    let local = emulator.store("contoso").local_endpoint();
+    let origin = Origin::of(&Url::parse(&local).unwrap()).unwrap();
+    guard.policy().allow(origin, HostKind::Store);
+    let answer = guard
+        .execute_request(&get(&format!("{local}/kv?api-version=2023-11-01")))
+        .await;
+    assert_eq!(u16::from(answer.unwrap().status()), 200);
+    assert_eq!(connections.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn f67_everything_else_goes_through_the_proxy_that_was_chosen() {
+    let emulator = emulator().await;
+    let (guard, connections) = through_a_proxy(&emulator).await;
+    ask(&guard).await.unwrap_err();
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+    assert_eq!(emulator.log().count(Route::any()), 0);
+}
+
+#[tokio::test]
+async fn f57_a_peer_that_says_nothing_runs_into_the_deadline() {
+    let (address, _) = silent().await;
+    let hook: HttpHook = Arc::new(move |builder| builder.resolve(HOST, address));
+    let policy = HostPolicy::new();
+    policy.allow(Origin::https(HOST), HostKind::Store);
+    let guard = Guard::new(reqwest_transport(Some(&hook)).unwrap(), policy, limits(100));
+    assert_eq!(refusal(ask(&guard).await), Some(Refusal::Deadline));
+
+    let emulator = emulator().await;
+    emulator.faults().script(Route::store(), Fault::Hang, None);
+    let quick = self::guard(&emulator, limits(300), |builder| builder);
+    assert_eq!(refusal(ask(&quick).await), Some(Refusal::Deadline));
+}
+
+#[tokio::test]
+async fn f60_a_broken_answer_is_an_error_and_asked_for_once() {
+    let emulator = emulator().await;
+    emulator.store("contoso").set("a", None, "1");
+    let guard = guard(&emulator, limits(5000), |builder| builder);
+    for fault in [Fault::Drop, Fault::Cut(0), Fault::Cut(1), Fault::Cut(50)] {
+        emulator.log().clear();
+        emulator.faults().script(Route::store(), fault, Some(1));
+        assert_eq!(
+            refusal(ask(&guard).await),
+            None,
+            "the transport's own error"
+        );
+        assert_eq!(
+            emulator.log().count(Route::any()),
+            1,
+            "the client does not retry"
+        );
+        assert!(ask(&guard).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn headers_that_came_twice_are_joined() {
+    let emulator = emulator().await;
+    let answer = Fault::status(200)
+        .header("sync-token", "a=1;sn=1")
+        .header("sync-token", "b=2;sn=2")
+        .body("application/json", "{}");
+    emulator.faults().script(Route::store(), answer, None);
+    let guard = guard(&emulator, limits(5000), |builder| builder);
+    let answer = ask(&guard).await.unwrap();
+    let name = HeaderName::from_static("sync-token");
+    assert_eq!(
+        answer.headers().get_optional_str(&name),
+        Some("a=1;sn=1, b=2;sn=2")
+    );
+}
+
+#[tokio::test]
+async fn a_bearer_token_never_goes_over_http() {
+    let emulator = emulator().await;
+    let guard = guard(&emulator, limits(1000), |builder| builder);
+    let url = Url::parse("http://127.0.0.1:9/kv").unwrap();
+    guard
+        .policy()
+        .allow(Origin::of(&url).unwrap(), HostKind::Store);
+    for scheme in ["Bearer x", " bearer x", "BEARER x"] {
+        let mut request = Request::new(url.clone(), Method::Get);
+        request.insert_header(AUTHORIZATION, scheme.to_owned());
+        assert_eq!(
+            refusal(guard.execute_request(&request).await),
+            Some(Refusal::Insecure)
+        );
+    }
+}
+
+#[test]
+fn a_client_that_cannot_be_built_is_an_invalid_option() {
+    let hook: HttpHook = Arc::new(|builder| builder.user_agent("line\nbreak"));
+    let error = reqwest_transport(Some(&hook)).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::InvalidOption);
+}

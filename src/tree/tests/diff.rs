@@ -1,0 +1,170 @@
+use super::*;
+
+fn said(old: &[Given], new: &[Given]) -> String {
+    Tree::diff(&grow(old), &grow(new)).to_string()
+}
+
+fn version(given: Given, value: &str, version: &str) -> Given {
+    let secret = given.secret.map(|(_, origin)| {
+        let origin = SecretOrigin {
+            version: Some(version.into()),
+            ..origin
+        };
+        (Arc::new(Secret::new(value)), origin)
+    });
+    Given { secret, ..given }
+}
+
+#[test]
+fn paths_that_differ() {
+    let old = [
+        text("a", "1"),
+        text("db:host", "h"),
+        text("db:port", "1"),
+        json("list", "[1, 2]"),
+        text("same", "x"),
+        text("turns", "x"),
+    ];
+    let new = [
+        text("db:host", "h2"),
+        text("db:pool:max", "1"),
+        json("list", "[1, 3]"),
+        text("same", "x"),
+        text("turns:into", "x"),
+    ];
+    let changes = Tree::diff(&grow(&old), &grow(&new));
+    assert_eq!(
+        changes.to_string(),
+        "-a, ~db.host, +db.pool.max, -db.port, ~list, -turns, +turns.into"
+    );
+    let paths = |changes: Vec<&Change>| -> Vec<String> {
+        changes
+            .iter()
+            .map(|change| change.path().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        paths(changes.added().collect()),
+        ["db.pool.max", "turns.into"]
+    );
+    assert_eq!(paths(changes.changed().collect()), ["db.host", "list"]);
+    assert_eq!(
+        paths(changes.removed().collect()),
+        ["a", "db.port", "turns"]
+    );
+    assert_eq!(changes.len(), 7);
+    for (path, touched) in [
+        ("db", true),
+        ("db.host", true),
+        ("db.host.x", true),
+        ("db.ho", false),
+        ("list[1]", true),
+        ("same", false),
+    ] {
+        assert_eq!(changes.touches(path), touched, "{path}");
+    }
+    let change = changes.changed().next().unwrap();
+    assert_eq!(
+        (change.key(), change.label(), change.cause()),
+        ("db:host", None, Cause::Setting)
+    );
+}
+
+#[test]
+fn nothing_differs() {
+    let given = [
+        text("a", "1"),
+        json("b", r#"{"c": [1, null, 2.5]}"#),
+        secret("s", "x"),
+    ];
+    assert_eq!(said(&given, &given), "no change");
+    // Other objects with the same content.
+    let again = [
+        text("a", "1"),
+        json("b", r#"{"c":[1,null,2.5]}"#),
+        secret("s", "x"),
+    ];
+    assert_eq!(said(&given, &again), "no change");
+    // A new version with the same text changes nothing that anybody could see.
+    let rotated = [
+        given[0].clone(),
+        given[1].clone(),
+        version(secret("s", ""), "x", "v2"),
+    ];
+    assert_eq!(said(&given, &rotated), "no change");
+}
+
+#[test]
+fn a_rotated_secret_is_told_from_a_written_setting() {
+    let old = [secret("db:password", "hunter2")];
+    let cause = |new: Given| {
+        let changes = Tree::diff(&grow(&old), &grow(&[new]));
+        let change = changes.changed().next().unwrap().clone();
+        assert!(!format!("{changes:?} {change:?}").contains("hunter"));
+        change.cause()
+    };
+    assert_eq!(
+        cause(version(old[0].clone(), "hunter3", "v2")),
+        Cause::Secret
+    );
+    assert_eq!(cause(text("db:password", "hunter3")), Cause::Setting);
+}
+
+#[test]
+fn flags_by_id() {
+    let tree = |flags: &[(&str, bool)]| {
+        let given: Vec<Given> = flags.iter().map(|(id, _)| text(id, "")).collect();
+        let jsons: Vec<serde_json::Value> = flags
+            .iter()
+            .map(|(id, enabled)| serde_json::json!({"id": id, "enabled": enabled}))
+            .collect();
+        let flags: Vec<Flag<'_>> = given
+            .iter()
+            .zip(&jsons)
+            .map(|(given, json)| Flag {
+                selected: &given.selected,
+                json,
+            })
+            .collect();
+        assemble("contoso", [], &flags, &Shape::default())
+            .unwrap()
+            .0
+    };
+    let old = tree(&[("Beta", true), ("Gone", true), ("Same", true)]);
+    let new = tree(&[("Same", true), ("Beta", false), ("New", true)]);
+    let changes = Tree::diff(&old, &new);
+    assert_eq!(
+        changes.to_string(),
+        "~feature_management.feature_flags.Beta, -feature_management.feature_flags.Gone, \
+         +feature_management.feature_flags.New"
+    );
+    assert!(changes.iter().all(|change| change.cause() == Cause::Flag));
+    assert_eq!(Tree::diff(&grow(&[]), &old).added().count(), 3);
+}
+
+#[test]
+fn one_set_after_another() {
+    let steps: [&[Given]; 4] = [
+        &[text("a", "1"), text("b", "1"), text("d", "1")],
+        &[text("a", "2"), text("c", "1"), text("e", "1")],
+        &[text("a", "3"), text("b", "2"), text("c", "2")],
+        &[text("a", "3"), text("b", "2"), text("c", "2")],
+    ];
+    let trees = steps.map(grow);
+    let both = Tree::diff(&trees[0], &trees[1])
+        .then(Tree::diff(&trees[1], &trees[2]))
+        .then(Tree::diff(&trees[2], &trees[3]));
+    assert_eq!(
+        both.to_string(),
+        Tree::diff(&trees[0], &trees[3]).to_string()
+    );
+    assert_eq!(both.to_string(), "~a, ~b, +c, -d");
+}
+
+#[test]
+fn many_changes_are_cut() {
+    let given: Vec<Given> = (0..30).map(|i| text(&format!("k{i:02}"), "")).collect();
+    let text = said(&[], &given);
+    assert!(text.starts_with("+k00, +k01, "), "{text}");
+    assert!(text.ends_with("+k19 and 10 more"), "{text}");
+}
