@@ -3,4 +3,6 @@
 mod axum_service;
 mod first_load;
 mod layering;
+mod secrecy;
 mod support;
+mod vault_moods;
