@@ -70,6 +70,8 @@ pub use live::{
 };
 pub use loaded::Loaded;
 pub use publication::Changes;
+#[cfg(feature = "keys")]
+pub use reference::SettingEncryptor;
 pub use reference::{
     CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,

@@ -8,3 +8,6 @@ mod ownership;
 mod support;
 mod supply_chain;
 mod tasks;
+mod secrecy;
+mod support;
+mod vault_moods;
