@@ -9,5 +9,4 @@ mod support;
 mod supply_chain;
 mod tasks;
 mod secrecy;
-mod support;
 mod vault_moods;
