@@ -60,7 +60,7 @@ mod transport;
 mod tree;
 
 pub use app::AppConfiguration;
-pub use builder::AppConfigurationBuilder;
+pub use builder::{AppConfigurationBuilder, AppConfigurationOptions, SelectorOptions};
 pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 pub use in_memory::{InMemoryStore, in_memory};
