@@ -35,6 +35,9 @@ pub mod credential;
 mod de;
 mod environment;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod humantime;
 mod in_memory;
 mod live;

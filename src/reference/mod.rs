@@ -9,6 +9,8 @@ mod audit;
 mod cache;
 mod client;
 mod failure;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod gate;
 mod identifier;
 #[cfg(feature = "keys")]

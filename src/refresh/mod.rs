@@ -20,6 +20,7 @@ mod reply;
 mod report;
 pub(crate) mod state;
 mod status;
+mod summary;
 
 pub(crate) use crate::reference::ReferenceId as SecretId;
 pub(crate) use crate::store::Scope;

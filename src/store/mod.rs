@@ -24,6 +24,8 @@ mod failure;
 mod filter;
 mod flag;
 mod fleet;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod gate;
 mod hmac;
 mod lag;

@@ -7,6 +7,8 @@ mod comments;
 mod diff;
 mod entry;
 mod explain;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod json;
 mod key;
 mod locate;

@@ -2,7 +2,9 @@
 
 mod axum_service;
 mod first_load;
+mod following;
 mod layering;
 mod ownership;
+mod supply_chain;
 mod support;
 mod tasks;
