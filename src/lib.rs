@@ -29,6 +29,9 @@
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
 mod app;
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod bench;
 mod blocking;
 mod builder;
 pub mod credential;
