@@ -224,6 +224,12 @@ impl fmt::Debug for SecretError {
 
 impl std::error::Error for SecretError {}
 
+impl fmt::Display for SecretErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
 impl SecretErrorKind {
     fn text(self) -> &'static str {
         match self {

@@ -15,7 +15,8 @@ use super::engine::Shared;
 use super::outcome::RefreshOutcome;
 use super::report::Reporter;
 use super::state::{
-    Action, Caller, CandidateNo, CheckOutcome, Event, Publication, RoundOutcome, restart_delay,
+    Action, Caller, CandidateNo, CheckOutcome, Event, Publication, RoundOutcome, SecretId,
+    restart_delay,
 };
 use super::{Scope, reply};
 use crate::error::Result;
@@ -31,13 +32,13 @@ use crate::tree::ChangeSet;
 pub(super) enum Message {
     Refresh(oneshot::Sender<Result<RefreshOutcome>>),
     StoreDirty { within: std::time::Duration },
-    SecretDirty(ReferenceId),
+    SecretDirty(SecretId),
 }
 
 /// Work that has ended.
 enum Done {
     Checked(Result<Look>),
-    Read(ReferenceId, Result<ReadReport, ReadFailure>),
+    Read(SecretId, ReferenceId, Result<ReadReport, ReadFailure>),
     Panicked(Box<Done>),
 }
 
@@ -85,13 +86,12 @@ impl Driver {
         let current = self.pipeline().current();
         let needs = current.as_deref().map(|current| self.shared.needs(current));
         let published = needs.as_deref().map(|needs| (self.newest, needs));
-        let state = self.shared.fresh_state(published);
         if let Some(current) = current {
             self.pipeline().retain(current.ids());
             self.report.begins(&current);
             self.candidates.insert(self.newest, (*current).clone());
         }
-        self.shared.replace(state);
+        self.shared.restart(published);
     }
 
     /// Runs for ever. A panic, of this crate or of code that it calls, starts the machine again after a pause.
@@ -109,17 +109,14 @@ impl Driver {
         for caller in std::mem::take(&mut self.callers).into_values() {
             let _ = caller.send(Err(reply::panicked()));
         }
-        let mut counters = self.shared.state().counters;
-        counters.restarts += 1;
-        telemetry::restarted(counters.restarts);
+        self.count_restart();
         self.begin();
-        self.shared.state().counters = counters;
     }
 
     /// Waits for whatever comes next and handles it, for ever.
     pub(super) async fn drive(&mut self) {
         loop {
-            let wake = self.shared.state().wake();
+            let wake = self.shared.machine().state.wake();
             let woken = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -164,7 +161,7 @@ impl Driver {
     }
 
     fn step(&mut self, event: Event) {
-        let actions = self.shared.state().step(event, Instant::now());
+        let actions = self.shared.machine().state.step(event, Instant::now());
         for action in actions {
             self.perform(action);
         }
@@ -187,6 +184,15 @@ impl Driver {
         }
     }
 
+    fn count_restart(&self) {
+        let restarts = {
+            let counters = &mut self.shared.machine().state.counters;
+            counters.restarts += 1;
+            counters.restarts
+        };
+        telemetry::restarted(restarts);
+    }
+
     fn check(&mut self, known: Option<CandidateNo>, scope: Scope) {
         let known = known.and_then(|no| self.candidates.get(&no)).cloned();
         let pipeline = Arc::clone(self.pipeline());
@@ -200,17 +206,20 @@ impl Driver {
         self.work.push(work.boxed());
     }
 
-    fn read(&mut self, id: ReferenceId) {
+    fn read(&mut self, id: SecretId) {
         let pipeline = Arc::clone(self.pipeline());
-        let span = telemetry::read_span(id.vault_host(), id.name());
-        self.report.reads(&id);
-        let asked = id.clone();
+        let Some(name) = self.shared.machine().names.name(id).cloned() else {
+            return;
+        };
+        let span = telemetry::read_span(name.vault_host(), name.name());
+        self.report.reads(&name);
+        let asked = name.clone();
         let work = async move { pipeline.read(&asked).await };
-        let work = task::caught(work.instrument(span)).map(|done| match done {
-            Ok(outcome) => Done::Read(id, outcome),
+        let work = task::caught(work.instrument(span)).map(move |done| match done {
+            Ok(outcome) => Done::Read(id, name, outcome),
             Err(Panicked) => {
                 let failure = ReadFailure::panicked();
-                Done::Panicked(Box::new(Done::Read(id, Err(failure))))
+                Done::Panicked(Box::new(Done::Read(id, name, Err(failure))))
             }
         });
         self.work.push(work.boxed());
@@ -219,19 +228,14 @@ impl Driver {
     fn finish(&mut self, done: Done) {
         let event = match done {
             Done::Panicked(done) => {
-                let restarts = {
-                    let mut state = self.shared.state();
-                    state.counters.restarts += 1;
-                    state.counters.restarts
-                };
-                telemetry::restarted(restarts);
+                self.count_restart();
                 return self.finish(*done);
             }
             Done::Checked(outcome) => Event::Checked(self.checked(outcome)),
-            Done::Read(id, outcome) => {
-                self.report.read(&id, &outcome);
+            Done::Read(id, name, outcome) => {
+                self.report.read(&name, &outcome);
                 let outcome = match outcome {
-                    Ok(report) => Ok(self.shared.report(&id, report.changed)),
+                    Ok(report) => Ok(self.shared.report(&name, report.changed)),
                     Err(failure) => Err(self.shared.failure(&failure)),
                 };
                 Event::Read { id, outcome }
@@ -299,12 +303,14 @@ impl Driver {
     fn keep(&mut self, numbers: &BTreeSet<CandidateNo>) {
         self.candidates.retain(|no, _| numbers.contains(no));
         let ids = self.candidates.values().flat_map(Candidate::ids);
-        self.pipeline().retain(&ids.cloned().collect());
+        let ids = ids.cloned().collect();
+        self.pipeline().retain(&ids);
+        self.shared.machine().names.retain(&ids);
     }
 
     fn answer(&mut self, callers: &[Caller], outcome: &RoundOutcome) {
         let changes = self.changes.take();
-        let answer = reply::reply(outcome, changes, self.pipeline());
+        let answer = reply::reply(outcome, changes, &self.shared);
         for caller in callers {
             if let Some(waiting) = self.callers.remove(caller) {
                 // Whoever does not wait any more does not mind.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::directory::Directory;
 use super::driver::{Driver, Message};
 use super::options::RefreshOptions;
 use super::outcome::RefreshOutcome;
@@ -15,47 +16,53 @@ use super::status::Status;
 use crate::error::Result;
 use crate::load::{Candidate, Pipeline};
 use crate::publication::Publication;
-use crate::reference::{ReadFailure, ReferenceId};
+use crate::reference::{ChangedObject, ReadFailure, ReferenceId};
 use crate::task;
 use crate::time::Instant;
 
 /// How long `shutdown()` waits for the end of the task.
 const FAREWELL: Duration = Duration::from_millis(100);
 
+/// The machine, and what its numbers stand for.
+pub(super) struct Machine {
+    pub(super) state: State,
+    pub(super) names: Directory,
+}
+
 /// What driver and handle share.
 pub(super) struct Shared {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) options: RefreshOptions,
     schedule: Schedule,
-    state: StdMutex<State>,
+    machine: StdMutex<Machine>,
 }
 
 impl Shared {
     /// Nothing but the machine's own arithmetic happens under this lock.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn replace(&self, state: State) {
-        *self.state() = state;
+    /// Starts the machine again. `published`: what it is to take for published.
+    pub(super) fn restart(&self, published: Option<(CandidateNo, &[Need])>) {
+        let generation = self.pipeline.publication().generation();
+        let counters = self.machine().state.counters;
+        let mut state = fresh(&self.schedule, published, generation);
+        state.counters = counters;
+        self.machine().state = state;
     }
 
     pub(super) fn watches(&self) -> bool {
         !self.options.sentinels().is_empty()
     }
 
-    pub(super) fn fresh_state(&self, published: Option<(CandidateNo, &[Need])>) -> State {
-        let generation = self.pipeline.publication().generation();
-        fresh(&self.schedule, published, generation)
-    }
-
     /// What a candidate refers to, and what is held of it.
     pub(super) fn needs(&self, candidate: &Candidate) -> Vec<Need> {
-        let need = |id: &ReferenceId| {
-            let held = self.pipeline.references().held(id);
+        let need = |name: &ReferenceId| {
+            let held = self.pipeline.references().held(name);
             Need {
-                id: id.clone(),
-                held: held.map(|_| self.report(id, false)),
+                id: self.machine().names.number(name),
+                held: held.map(|_| self.report(name, false)),
             }
         };
         candidate.ids().iter().map(need).collect()
@@ -116,7 +123,10 @@ impl Engine {
             reads_per_vault: vaults.reads_per_vault(),
         };
         let shared = Arc::new(Shared {
-            state: StdMutex::new(fresh(&schedule, None, 0)),
+            machine: StdMutex::new(Machine {
+                state: fresh(&schedule, None, 0),
+                names: Directory::default(),
+            }),
             pipeline: Arc::clone(&pipeline),
             options: options.clone(),
             schedule,
@@ -191,34 +201,43 @@ impl Engine {
 
     /// An event says that the store changed: check it at a random moment within this time. False if nothing runs.
     pub(crate) fn store_changed(&self, within: Duration) -> bool {
-        self.inline.is_none() && self.inbox.send(Message::StoreDirty { within }).is_ok()
+        self.is_running() && self.inbox.send(Message::StoreDirty { within }).is_ok()
     }
 
-    /// An event says that an object of a vault has a new version. Gives how many references that concerns.
-    pub(crate) fn object_changed(&self, vault_host: &str, name: &str) -> usize {
-        if self.inline.is_some() {
+    /// An event says that an object of a vault has changed. Gives how many references that concerns.
+    pub(crate) fn object_changed(&self, object: &ChangedObject) -> usize {
+        if !self.is_running() {
             return 0;
         }
-        let named = |id: &ReferenceId| {
-            !id.is_versioned()
-                && id.vault_host() == vault_host
-                && id.name().eq_ignore_ascii_case(name)
-        };
-        let ids: Vec<_> = {
-            let state = self.shared.state();
-            let ids = state.reads.secrets().map(|(id, _)| id);
-            ids.filter(|id| named(id)).cloned().collect()
-        };
+        let concerned = |id: &ReferenceId| object.concerns(id);
+        let ids = self.shared.machine().names.matching(concerned);
         let told = ids
             .into_iter()
             .map(|id| self.inbox.send(Message::SecretDirty(id)));
         told.filter(|told| told.is_ok()).count()
     }
 
+    /// True if any reference points to this vault.
+    pub(crate) fn uses_vault(&self, host: &str) -> bool {
+        let machine = self.shared.machine();
+        let there = machine.names.matching(|id| id.vault_host() == host);
+        !there.is_empty()
+    }
+
+    /// True while a task refreshes.
+    pub(crate) fn is_running(&self) -> bool {
+        self.inline.is_none() && !self.ended.is_cancelled()
+    }
+
     pub(crate) fn status(&self) -> Status {
-        let running = self.inline.is_none() && !self.ended.is_cancelled();
+        let running = self.is_running();
         let grace = self.shared.options.grace();
-        Status::of(&self.shared.state(), &self.shared.pipeline, grace, running)
+        Status::of(
+            &self.shared.machine(),
+            &self.shared.pipeline,
+            grace,
+            running,
+        )
     }
 
     /// Waits for the end of the task, at most 100 ms. To be called after the token was cancelled.

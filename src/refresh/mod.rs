@@ -12,6 +12,7 @@
 //! 5. What a service asks to wait is waited, whoever asks.
 
 mod check;
+mod directory;
 mod driver;
 mod engine;
 mod options;
@@ -20,8 +21,8 @@ mod reply;
 mod report;
 pub(crate) mod state;
 mod status;
+mod summary;
 
-pub(crate) use crate::reference::ReferenceId as SecretId;
 pub(crate) use crate::store::Scope;
 pub(crate) use engine::Engine;
 pub use options::RefreshOptions;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::engine::Shared;
 use super::outcome::RefreshOutcome;
-use super::state::RoundOutcome;
+use super::state::{RoundOutcome, SecretId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{Candidate, Pipeline};
 use crate::reference::ReferenceId;
@@ -14,7 +15,7 @@ use crate::tree::ChangeSet;
 pub(super) fn reply(
     outcome: &RoundOutcome,
     changes: Option<ChangeSet>,
-    pipeline: &Pipeline,
+    shared: &Shared,
 ) -> Result<RefreshOutcome> {
     match outcome {
         RoundOutcome::Unchanged => Ok(RefreshOutcome::Unchanged),
@@ -24,16 +25,23 @@ pub(super) fn reply(
             changed: Arc::new(changes.unwrap_or_default()),
         }),
         RoundOutcome::Failed(error) => Err(error.clone()),
-        RoundOutcome::Unread(ids) => Err(unread(ids, pipeline)),
+        RoundOutcome::Unread(ids) => Err(unread(ids, shared)),
     }
 }
 
 /// One failure for each setting that refers to one of these.
-fn unread(ids: &BTreeSet<ReferenceId>, pipeline: &Pipeline) -> Error {
+fn unread(ids: &BTreeSet<SecretId>, shared: &Shared) -> Error {
+    let pipeline = &shared.pipeline;
+    let ids: BTreeSet<ReferenceId> = {
+        let machine = shared.machine();
+        ids.iter()
+            .filter_map(|id| machine.names.name(*id).cloned())
+            .collect()
+    };
     let current = pipeline.current();
     let failures = current
         .iter()
-        .flat_map(|candidate| failures(candidate, ids, pipeline));
+        .flat_map(|candidate| failures(candidate, &ids, pipeline));
     Error::references(failures.collect())
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::state::{Counters, Secret, State, Vault};
+use super::engine::Machine;
+use super::state::{Counters, Secret, Vault};
 use crate::error::{Error, SecretErrorKind};
 use crate::load::Pipeline;
 use crate::reference::ReferenceId;
@@ -126,11 +127,18 @@ impl Status {
         }
     }
 
-    pub(super) fn of(state: &State, pipeline: &Pipeline, grace: Duration, running: bool) -> Self {
+    pub(super) fn of(
+        machine: &Machine,
+        pipeline: &Pipeline,
+        grace: Duration,
+        running: bool,
+    ) -> Self {
+        let Machine { state, names } = machine;
         let now = Instant::now();
         let ago = |at: Instant| now.saturating_duration_since(at);
         let until = |at: Instant| at.saturating_duration_since(now);
         let (store, candidates) = (&state.store, &state.candidates);
+        let (secrets, vaults) = (state.reads.secrets(), state.reads.vaults());
         let mut status = Self {
             age: candidates
                 .published
@@ -149,15 +157,11 @@ impl Status {
                 .pending
                 .as_ref()
                 .map(|pending| ago(pending.since)),
-            secrets: state
-                .reads
-                .secrets()
-                .map(|(id, secret)| secret_status(id, secret, now))
+            secrets: secrets
+                .filter_map(|(id, secret)| Some(secret_status(names.name(id)?, secret, now)))
                 .collect(),
-            vaults: state
-                .reads
-                .vaults()
-                .map(|(host, vault)| vault_status(host, vault, now))
+            vaults: vaults
+                .filter_map(|(number, vault)| Some(vault_status(names.host(number)?, vault, now)))
                 .collect(),
             sentinel_moved: state.sentinel_moved.map(ago),
             running,

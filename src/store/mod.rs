@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use azure_core::http::HttpClient;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 mod allocation;
 mod audience;
@@ -24,6 +25,8 @@ mod failure;
 mod filter;
 mod flag;
 mod fleet;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod gate;
 mod hmac;
 mod lag;
@@ -210,6 +213,16 @@ impl Store {
     /// All endpoints and how they fare.
     pub(crate) fn endpoint_status(&self) -> Vec<EndpointStatus> {
         self.fleet.status()
+    }
+
+    /// The endpoint that an address belongs to, if it is one of this store's.
+    pub(crate) fn endpoint_of(&self, address: &Url) -> Option<String> {
+        let origin = address.origin().ascii_serialization();
+        let members = self.fleet.members();
+        let own = members
+            .iter()
+            .any(|member| member.client.endpoint().as_str() == origin);
+        own.then_some(origin)
     }
 
     /// Takes over the sync token of a push event, so that the next request to that endpoint sees the change.

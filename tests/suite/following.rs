@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
-use config_azure::{AppConfiguration, ErrorKind, Live, RefreshOptions, RefreshOutcome, Secret, SettingSelector};
+use config_azure::{
+    AppConfiguration, ErrorKind, Live, RefreshOptions, RefreshOutcome, Secret, SettingSelector,
+};
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
 
@@ -35,13 +37,23 @@ async fn a_changed_setting_and_a_rotated_secret_arrive_by_themselves() {
     let (_azure, mut live) = following(&emulator).await;
     assert_eq!(live.load().db.port, 5432);
 
-    emulator.store("contoso").put(Setting::new("db:port", "6432").content_type("application/json"));
+    emulator
+        .store("contoso")
+        .put(Setting::new("db:port", "6432").content_type("application/json"));
     let now = live.changed().await.expect("a new value");
     assert_eq!(now.db.port, 6432);
     let changes = now.loaded().changes();
-    assert_eq!(changes.iter().map(config_azure::Change::path).collect::<Vec<_>>(), ["db.port"]);
+    assert_eq!(
+        changes
+            .iter()
+            .map(config_azure::Change::path)
+            .collect::<Vec<_>>(),
+        ["db.port"]
+    );
 
-    emulator.vault("kv-orders").set_secret("db-password", "the-new-one");
+    emulator
+        .vault("kv-orders")
+        .set_secret("db-password", "the-new-one");
     let now = live.changed().await.expect("a new value");
     assert_eq!(now.db.password, Secret::from("the-new-one"));
     assert_eq!(now.db.port, 6432);
@@ -52,17 +64,23 @@ async fn a_changed_setting_and_a_rotated_secret_arrive_by_themselves() {
 async fn over_tls_too() {
     let emulator = support::world().await;
     let azure = support::by_token(&emulator)
-        .key_vault(config_azure::KeyVaultOptions::new().refresh_interval(Duration::from_millis(200)))
+        .key_vault(config_azure::KeyVaultOptions::new().refresh_interval(Duration::from_secs(1)))
         .refresh(RefreshOptions::new().every(Duration::from_secs(1)))
         .load()
         .await
         .expect("a load");
-    let mut live: Live<Settings> =
-        azure.live(Config::builder().add_source(azure.clone())).await.expect("a live value");
-    emulator.vault("kv-orders").set_secret("db-password", "the-new-one");
+    let mut live: Live<Settings> = azure
+        .live(Config::builder().add_source(azure.clone()))
+        .await
+        .expect("a live value");
+    emulator
+        .vault("kv-orders")
+        .set_secret("db-password", "the-new-one");
     let now = live.changed().await.expect("a new value");
     assert_eq!(now.db.password, Secret::from("the-new-one"));
-    emulator.store("contoso").set("db:host", None, "db2.contoso.example");
+    emulator
+        .store("contoso")
+        .set("db:host", None, "db2.contoso.example");
     let now = live.changed().await.expect("a new value");
     assert_eq!(now.db.host, "db2.contoso.example");
 }
@@ -80,11 +98,18 @@ async fn a_check_without_changes_is_one_conditional_request_a_page_and_none_to_a
         .load()
         .await
         .expect("a load");
-    assert_eq!(emulator.log().count(Route::store_list()), 4, "three pages without a label, one empty page of prod");
+    assert_eq!(
+        emulator.log().count(Route::store_list()),
+        4,
+        "three pages without a label, one empty page of prod"
+    );
     emulator.log().clear();
     let outcome = azure.refresh().await.expect("a check");
     assert!(matches!(outcome, RefreshOutcome::Unchanged), "{outcome:?}");
-    assert_eq!(emulator.log().count(Route::store_list().conditional(true)), 4);
+    assert_eq!(
+        emulator.log().count(Route::store_list().conditional(true)),
+        4
+    );
     assert_eq!(emulator.log().count(Route::store()), 4);
     assert_eq!(emulator.log().count(Route::store().status(304)), 4);
 }
@@ -95,15 +120,24 @@ async fn a_value_that_does_not_fit_stays_outside_and_is_named() {
     let (azure, live) = following(&emulator).await;
     let before = live.load();
 
-    emulator.store("contoso").set("db:port", None, "not-a-port-at-all");
+    emulator
+        .store("contoso")
+        .set("db:port", None, "not-a-port-at-all");
     while live.status().refusal().is_none() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let status = live.status();
     let refusal = status.refusal().expect("a refusal");
     assert_eq!(refusal.kind(), ErrorKind::InvalidValue);
-    let text = format!("{refusal} {refusal:?} {} {:?}", refusal.error(), azure.status());
-    assert!(text.contains("db.port") && text.contains("u16") && text.contains("db:port"), "{text}");
+    let text = format!(
+        "{refusal} {refusal:?} {} {:?}",
+        refusal.error(),
+        azure.status()
+    );
+    assert!(
+        text.contains("db.port") && text.contains("u16") && text.contains("db:port"),
+        "{text}"
+    );
     assert!(!text.contains("not-a-port"), "{text}");
     assert!(Arc::ptr_eq(&before, &live.load()), "the old snapshot stays");
 
@@ -117,14 +151,21 @@ async fn a_value_that_does_not_fit_stays_outside_and_is_named() {
 async fn a_failed_refresh_says_so_and_loses_nothing() {
     let emulator = support::world_in_memory();
     let (azure, live) = following(&emulator).await;
-    let broken = emulator.faults().script(Route::store(), Fault::html(), None);
+    let broken = emulator
+        .faults()
+        .script(Route::store(), Fault::html(), None);
     emulator.store("contoso").set("db:port", None, "6432");
-    let error = azure.refresh().await.expect_err("a page of HTML is not a configuration");
+    let error = azure
+        .refresh()
+        .await
+        .expect_err("a page of HTML is not a configuration");
     assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     assert_eq!(live.load().db.port, 5432);
     broken.remove();
     let outcome = azure.refresh().await.expect("a refresh");
-    let RefreshOutcome::Updated { changed, .. } = outcome else { panic!("{outcome:?}") };
+    let RefreshOutcome::Updated { changed, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert!(changed.touches("db.port"));
     let mut live = live;
     while live.load().db.port != 6432 {
@@ -136,8 +177,17 @@ async fn a_failed_refresh_says_so_and_loses_nothing() {
 async fn layers_without_the_handle_are_an_error_that_says_what_to_add() {
     let emulator = support::world_in_memory();
     let azure = support::in_memory(&emulator).load().await.expect("a load");
-    let layers = Config::builder().set_default("db.port", 1).expect("a default");
-    let error = azure.live::<Settings, _>(layers).await.err().expect("no source");
+    let layers = Config::builder()
+        .set_default("db.port", 1)
+        .expect("a default");
+    let error = azure
+        .live::<Settings, _>(layers)
+        .await
+        .err()
+        .expect("no source");
     assert_eq!(error.kind(), ErrorKind::MissingSource);
-    assert!(error.to_string().contains("add_source(azure.clone())"), "{error}");
+    assert!(
+        error.to_string().contains("add_source(azure.clone())"),
+        "{error}"
+    );
 }

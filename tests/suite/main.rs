@@ -2,5 +2,11 @@
 
 mod axum_service;
 mod first_load;
+mod following;
 mod layering;
+mod ownership;
+mod secrecy;
+mod supply_chain;
 mod support;
+mod tasks;
+mod vault_moods;

@@ -30,8 +30,10 @@ struct Held {
 impl Held {
     async fn all(emulator: &Emulator) -> Self {
         let handle = support::in_memory(emulator).load().await.expect("a load");
-        let live: Live<Settings> =
-            handle.live(Config::builder().add_source(handle.clone())).await.expect("a live value");
+        let live: Live<Settings> = handle
+            .live(Config::builder().add_source(handle.clone()))
+            .await
+            .expect("a live value");
         Self {
             reader: Some(live.reader()),
             changes: Some(handle.changes()),
@@ -85,7 +87,10 @@ fn orders() -> Vec<Vec<usize>> {
         orders = orders
             .into_iter()
             .flat_map(|order: Vec<usize>| {
-                (0..4).filter(|next| !order.contains(next)).map(|next| [order.as_slice(), &[next]].concat()).collect::<Vec<_>>()
+                (0..4)
+                    .filter(|next| !order.contains(next))
+                    .map(|next| [order.as_slice(), &[next]].concat())
+                    .collect::<Vec<_>>()
             })
             .collect();
     }
@@ -100,9 +105,16 @@ async fn a_live_value_alone_still_sees_rotations() {
         held.drop_one(which);
     }
     let mut live = held.live.take().expect("the live value");
-    emulator.vault("kv-orders").set_secret("db-password", "the-new-one");
-    let now = tokio::time::timeout(Duration::from_secs(600), live.changed()).await.expect("in time");
-    assert_eq!(now.expect("a new value").db.password, Secret::from("the-new-one"));
+    emulator
+        .vault("kv-orders")
+        .set_secret("db-password", "the-new-one");
+    let now = tokio::time::timeout(Duration::from_secs(600), live.changed())
+        .await
+        .expect("in time");
+    assert_eq!(
+        now.expect("a new value").db.password,
+        Secret::from("the-new-one")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +125,9 @@ async fn a_reader_alone_still_sees_rotations() {
         held.drop_one(which);
     }
     let mut reader = held.reader.take().expect("the reader");
-    emulator.vault("kv-orders").set_secret("db-password", "the-new-one");
+    emulator
+        .vault("kv-orders")
+        .set_secret("db-password", "the-new-one");
     for _ in 0..600 {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if reader.load().db.password == Secret::from("the-new-one") {
@@ -133,9 +147,15 @@ async fn shutdown_ends_the_tasks_and_keeps_the_value() {
     handle.shutdown().await;
     assert!(started.elapsed() <= Duration::from_millis(100));
     assert!(handle.refresh().await.is_err());
-    assert_eq!(handle.loaded().expect("the last generation").generation(), 1);
+    assert_eq!(
+        handle.loaded().expect("the last generation").generation(),
+        1
+    );
     let live = held.live.as_ref().expect("the live value");
-    assert_eq!(live.load().db.password, Secret::from("hunter2-of-the-database"));
+    assert_eq!(
+        live.load().db.password,
+        Secret::from("hunter2-of-the-database")
+    );
     drop(held);
     assert_eq!(settled().await, before);
 }

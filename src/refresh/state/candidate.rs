@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::id::SecretId;
 use super::reads::Reads;
 use crate::error::Error;
-use crate::refresh::{Scope, SecretId};
+use crate::refresh::Scope;
 use crate::time::{Instant, later};
 
 /// Names a candidate between the machine and the driver.
@@ -75,7 +76,7 @@ impl Candidate {
             None => false,
             Some(Dirty::Now) => true,
             Some(Dirty::Since(at)) => {
-                now >= later(at, GATHER) || !self.needs.iter().any(|id| reads.in_flight(id))
+                now >= later(at, GATHER) || !self.needs.iter().any(|id| reads.in_flight(*id))
             }
         }
     }
@@ -139,7 +140,7 @@ impl Candidates {
     }
 
     pub(crate) fn needs(&self) -> BTreeSet<SecretId> {
-        self.both().flat_map(|c| c.needs.iter().cloned()).collect()
+        self.both().flat_map(|c| c.needs.iter().copied()).collect()
     }
 
     /// A check found `no` unchanged.
@@ -187,20 +188,20 @@ impl Candidates {
     }
 
     /// A secret changed, failed or recovered.
-    pub(crate) fn touch(&mut self, id: &SecretId, now: Instant) {
+    pub(crate) fn touch(&mut self, id: SecretId, now: Instant) {
         for candidate in self
             .both_mut()
-            .filter(|candidate| candidate.needs.contains(id))
+            .filter(|candidate| candidate.needs.contains(&id))
         {
             candidate.touch(now);
         }
     }
 
     /// True if the pending candidate cannot do without this secret.
-    pub(crate) fn is_urgent(&self, id: &SecretId, held: bool) -> bool {
+    pub(crate) fn is_urgent(&self, id: SecretId, held: bool) -> bool {
         self.pending.as_ref().is_some_and(|pending| {
             let lacks = pending.refused.as_ref().is_some_and(Error::is_reference);
-            pending.needs.contains(id) && (!held || lacks)
+            pending.needs.contains(&id) && (!held || lacks)
         })
     }
 
@@ -209,7 +210,7 @@ impl Candidates {
         self.pending.as_ref().is_some_and(|pending| {
             pending.settling.is_none()
                 && pending.is_ripe(reads, now)
-                && pending.needs.iter().all(|id| reads.was_tried(id))
+                && pending.needs.iter().all(|id| reads.was_tried(*id))
         })
     }
 
@@ -259,7 +260,7 @@ impl Candidates {
     /// When secrets that changed are published without those still under way.
     pub(crate) fn wake(&self, reads: &Reads) -> Option<Instant> {
         let pending = self.pending.as_ref().filter(|pending| {
-            pending.settling.is_none() && pending.needs.iter().all(|id| reads.was_tried(id))
+            pending.settling.is_none() && pending.needs.iter().all(|id| reads.was_tried(*id))
         });
         let waiting = pending.into_iter().chain(&self.published);
         waiting.filter_map(Candidate::gathered).min()

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::id::SecretId;
 use super::secret::{ReadError, ReadReport, Secret};
 use super::timers::{Ticker, earliest};
 use super::vault::{Finished, Forced, Patience, Vault};
-use crate::refresh::SecretId;
 use crate::time::Instant;
 
 /// A secret that a candidate refers to.
@@ -21,7 +21,7 @@ pub(crate) struct Need {
 pub(crate) struct Reads {
     every: Option<Duration>,
     patience: Patience,
-    vaults: BTreeMap<Box<str>, Vault>,
+    vaults: BTreeMap<u32, Vault>,
 }
 
 impl Reads {
@@ -34,35 +34,36 @@ impl Reads {
         }
     }
 
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&SecretId, &Secret)> {
-        self.vaults.values().flat_map(|vault| &vault.secrets)
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (SecretId, &Secret)> {
+        let secrets = self.vaults.values().flat_map(|vault| &vault.secrets);
+        secrets.map(|(id, secret)| (*id, secret))
     }
 
-    pub(crate) fn vaults(&self) -> impl Iterator<Item = (&str, &Vault)> {
-        self.vaults.iter().map(|(host, vault)| (&**host, vault))
+    pub(crate) fn vaults(&self) -> impl Iterator<Item = (u32, &Vault)> {
+        self.vaults.iter().map(|(number, vault)| (*number, vault))
     }
 
-    fn vault(&self, id: &SecretId) -> Option<&Vault> {
-        self.vaults.get(id.vault_host())
+    fn vault(&self, id: SecretId) -> Option<&Vault> {
+        self.vaults.get(&id.vault())
     }
 
-    fn vault_mut(&mut self, id: &SecretId) -> Option<&mut Vault> {
-        self.vaults.get_mut(id.vault_host())
+    fn vault_mut(&mut self, id: SecretId) -> Option<&mut Vault> {
+        self.vaults.get_mut(&id.vault())
     }
 
-    fn secret(&self, id: &SecretId) -> Option<&Secret> {
-        self.vault(id)?.secrets.get(id)
+    fn secret(&self, id: SecretId) -> Option<&Secret> {
+        self.vault(id)?.secrets.get(&id)
     }
 
     /// Takes up what a candidate needs. New periodic secrets are spread evenly over one interval;
     /// what was never read is read as soon as its vault allows.
     pub(crate) fn need(&mut self, needs: &[Need], now: Instant, rng: &mut fastrand::Rng) {
         let every = self.every.filter(|_| self.patience.periodic);
-        let is_new = |need: &&Need| !need.id.is_versioned() && self.secret(&need.id).is_none();
+        let is_new = |need: &&Need| !need.id.is_versioned() && self.secret(need.id).is_none();
         let many = needs.iter().filter(is_new).count().max(1);
         let mut nth = 0;
         for need in needs {
-            if self.secret(&need.id).is_none() {
+            if self.secret(need.id).is_none() {
                 let grid = every.filter(|_| !need.id.is_versioned()).map(|every| {
                     let phase = (f64::from(nth) + 1.0 - rng.f64()) / many as f64;
                     nth += 1;
@@ -70,7 +71,7 @@ impl Reads {
                 });
                 self.add(need, grid, now, rng);
             }
-            self.want_if_unread(&need.id, now);
+            self.want_if_unread(need.id, now);
         }
     }
 
@@ -81,18 +82,18 @@ impl Reads {
             secret.hold(report, now, now, rng);
         }
         self.vaults
-            .entry(need.id.vault_host().into())
+            .entry(need.id.vault())
             .or_insert_with(|| Vault::new(self.patience))
             .secrets
-            .insert(need.id.clone(), secret);
+            .insert(need.id, secret);
     }
 
-    fn want_if_unread(&mut self, id: &SecretId, now: Instant) {
+    fn want_if_unread(&mut self, id: SecretId, now: Instant) {
         let Some(vault) = self.vault_mut(id) else {
             return;
         };
         let flying = vault.in_flight(id);
-        if let Some(secret) = vault.secrets.get_mut(id)
+        if let Some(secret) = vault.secrets.get_mut(&id)
             && secret.held.is_none()
             && !flying
         {
@@ -123,7 +124,7 @@ impl Reads {
     /// A read has ended. `urgent`: a candidate waits for it.
     pub(crate) fn finish(
         &mut self,
-        id: &SecretId,
+        id: SecretId,
         outcome: Result<ReadReport, ReadError>,
         urgent: bool,
         now: Instant,
@@ -133,28 +134,28 @@ impl Reads {
     }
 
     /// True if the secret has a value, or it is known why it has none.
-    pub(crate) fn was_tried(&self, id: &SecretId) -> bool {
+    pub(crate) fn was_tried(&self, id: SecretId) -> bool {
         let Some(vault) = self.vault(id) else {
             return true;
         };
         vault.is_throttled()
             || vault
                 .secrets
-                .get(id)
+                .get(&id)
                 .is_none_or(|secret| secret.held.is_some() || secret.failing.is_some())
     }
 
-    pub(crate) fn is_held(&self, id: &SecretId) -> bool {
+    pub(crate) fn is_held(&self, id: SecretId) -> bool {
         self.secret(id).is_some_and(|secret| secret.held.is_some())
     }
 
     /// A value that was never read, or whose last read failed.
-    pub(crate) fn is_lacking(&self, id: &SecretId) -> bool {
+    pub(crate) fn is_lacking(&self, id: SecretId) -> bool {
         self.secret(id)
             .is_some_and(|secret| secret.held.is_none() || secret.failing.is_some())
     }
 
-    pub(crate) fn in_flight(&self, id: &SecretId) -> bool {
+    pub(crate) fn in_flight(&self, id: SecretId) -> bool {
         self.vault(id).is_some_and(|vault| vault.in_flight(id))
     }
 
@@ -163,14 +164,14 @@ impl Reads {
     }
 
     /// True if nothing that is under way will answer for the secret.
-    pub(crate) fn is_parked(&self, id: &SecretId, now: Instant) -> bool {
+    pub(crate) fn is_parked(&self, id: SecretId, now: Instant) -> bool {
         self.vault(id).is_none_or(|vault| vault.is_parked(id, now))
     }
 
     /// A candidate was refused for its references.
-    pub(crate) fn hurry<'a>(
+    pub(crate) fn hurry(
         &mut self,
-        ids: impl IntoIterator<Item = &'a SecretId>,
+        ids: impl IntoIterator<Item = SecretId>,
         now: Instant,
         rng: &mut fastrand::Rng,
     ) {
@@ -191,11 +192,11 @@ impl Reads {
                 .filter(|(id, secret)| {
                     !id.is_versioned() || secret.held.is_none() || secret.failing.is_some()
                 })
-                .map(|(id, _)| id.clone())
+                .map(|(id, _)| *id)
                 .collect();
             let before = wanted.len();
             for id in ids {
-                match vault.force(&id, now) {
+                match vault.force(id, now) {
                     Ok(()) => _ = wanted.insert(id),
                     Err(reason) => refused.push(reason),
                 }
@@ -208,7 +209,7 @@ impl Reads {
     }
 
     /// An event names one secret. True if it is in use and can have changed.
-    pub(crate) fn force_one(&mut self, id: &SecretId, now: Instant) -> bool {
+    pub(crate) fn force_one(&mut self, id: SecretId, now: Instant) -> bool {
         if id.is_versioned() && self.is_held(id) {
             return false;
         }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::id::SecretId;
 use super::vault::Forced;
 use crate::error::Error;
-use crate::refresh::{SecretId, SkipReason};
+use crate::refresh::SkipReason;
 use crate::time::Instant;
 
 /// Names a waiting caller between the machine and the driver.
@@ -71,13 +72,13 @@ impl Round {
     }
 
     /// A read of a secret ended that began at `started`. One from before the round proves nothing, except of a version.
-    pub(crate) fn read_ended(&mut self, id: &SecretId, started: Instant, unknown: bool) {
+    pub(crate) fn read_ended(&mut self, id: SecretId, started: Instant, unknown: bool) {
         let too_early = started < self.began && !id.is_versioned();
-        if too_early || !self.reads.remove(id) {
+        if too_early || !self.reads.remove(&id) {
             return;
         }
         if unknown {
-            self.unread.insert(id.clone());
+            self.unread.insert(id);
         }
     }
 

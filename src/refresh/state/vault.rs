@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::floor::Floor;
+use super::id::SecretId;
 use super::secret::{Effect, ReadError, ReadReport, Secret};
 use super::timers::{asked_wait, earliest, full_jitter};
-use crate::refresh::SecretId;
 use crate::time::{Instant, later};
 
 /// Reads at once in a vault of which nothing is known yet; every success allows one more.
 const FIRST_WINDOW: usize = 4;
-/// Reads forced by callers or events come at most this often.
-pub(crate) const FLOOR: Duration = Duration::from_secs(3);
 
 /// What a read under way has to answer for.
 #[derive(Debug)]
@@ -84,8 +83,8 @@ impl Vault {
         self.failures
     }
 
-    pub(crate) fn in_flight(&self, id: &SecretId) -> bool {
-        self.flights.contains_key(id)
+    pub(crate) fn in_flight(&self, id: SecretId) -> bool {
+        self.flights.contains_key(&id)
     }
 
     pub(crate) fn has_flights(&self) -> bool {
@@ -93,14 +92,14 @@ impl Vault {
     }
 
     /// The read will not start now and no other read that would allow it is under way.
-    pub(crate) fn is_parked(&self, id: &SecretId, now: Instant) -> bool {
+    pub(crate) fn is_parked(&self, id: SecretId, now: Instant) -> bool {
         if self.in_flight(id) {
             return false;
         }
         let closed = self.gate.is_some_and(|until| until > now);
         let wanted = self
             .secrets
-            .get(id)
+            .get(&id)
             .is_some_and(|secret| secret.is_due(now) || secret.waits);
         closed || !wanted
     }
@@ -111,8 +110,8 @@ impl Vault {
         if self.gate.is_none() && self.probe.is_none() && self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
             if let Some(id) = self.choose(1, |secret| secret.waits).pop() {
-                self.begin(&id, now, rng);
-                self.probe = Some(id.clone());
+                self.begin(id, now, rng);
+                self.probe = Some(id);
                 begun.push(id);
             }
         }
@@ -124,7 +123,7 @@ impl Vault {
             Some(until) if until > now || self.probe.is_some() => return Vec::new(),
             Some(_) => {
                 let begun = self.choose(1, |secret| secret.waits || secret.is_due(now));
-                self.probe = begun.first().cloned();
+                self.probe = begun.first().copied();
                 begun
             }
             None => {
@@ -133,7 +132,7 @@ impl Vault {
             }
         };
         for id in &begun {
-            self.begin(id, now, rng);
+            self.begin(*id, now, rng);
         }
         begun
     }
@@ -143,19 +142,15 @@ impl Vault {
         let mut chosen: Vec<_> = self
             .secrets
             .iter()
-            .filter(|(id, secret)| wanted(secret) && !self.in_flight(id))
+            .filter(|(id, secret)| wanted(secret) && !self.in_flight(**id))
             .collect();
         chosen.sort_by_key(|(_, secret)| (secret.started, secret.held.is_some()));
-        chosen
-            .into_iter()
-            .take(most)
-            .map(|(id, _)| id.clone())
-            .collect()
+        chosen.into_iter().take(most).map(|(id, _)| *id).collect()
     }
 
-    fn begin(&mut self, id: &SecretId, now: Instant, rng: &mut fastrand::Rng) {
-        self.flights.insert(id.clone(), now);
-        if let Some(secret) = self.secrets.get_mut(id) {
+    fn begin(&mut self, id: SecretId, now: Instant, rng: &mut fastrand::Rng) {
+        self.flights.insert(id, now);
+        if let Some(secret) = self.secrets.get_mut(&id) {
             secret.begin(now, rng);
         }
     }
@@ -163,20 +158,20 @@ impl Vault {
     /// A read has ended. `urgent`: a candidate waits for it.
     pub(crate) fn finish(
         &mut self,
-        id: &SecretId,
+        id: SecretId,
         outcome: Result<ReadReport, ReadError>,
         urgent: bool,
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Option<Finished> {
-        let started = self.flights.remove(id)?;
-        let probed = self.probe.take_if(|probe| probe == id).is_some();
+        let started = self.flights.remove(&id)?;
+        let probed = self.probe.take_if(|probe| *probe == id).is_some();
         let unknown = outcome.is_err_and(|error| error.is_transient());
         let effect = match outcome {
             Ok(report) => {
                 self.answered(probed, now);
                 self.secrets
-                    .get_mut(id)
+                    .get_mut(&id)
                     .map(|secret| secret.succeeded(report, started, now, rng))
             }
             Err(error) if error.is_throttled() => {
@@ -194,7 +189,7 @@ impl Vault {
                 self.fail_alone(id, error, urgent, now, rng)
             }
         };
-        if let Some(secret) = self.secrets.get_mut(id) {
+        if let Some(secret) = self.secrets.get_mut(&id) {
             if id.is_versioned() && secret.failing.is_none() {
                 secret.wanted = None;
             } else if std::mem::take(&mut secret.again) {
@@ -209,10 +204,10 @@ impl Vault {
     }
 
     /// The vault has answered others since this secret began to fail: the fault is the secret's, not the vault's.
-    fn is_its_own(&self, id: &SecretId, started: Instant) -> bool {
+    fn is_its_own(&self, id: SecretId, started: Instant) -> bool {
         let since = self
             .secrets
-            .get(id)
+            .get(&id)
             .and_then(|secret| secret.failing)
             .map_or(started, |failing| failing.since);
         self.gate.is_none() && self.answered.is_some_and(|at| at > since)
@@ -276,22 +271,22 @@ impl Vault {
         }
     }
 
-    fn fail_with_vault(&mut self, id: &SecretId, error: ReadError, now: Instant) -> Option<Effect> {
-        let secret = self.secrets.get_mut(id)?;
+    fn fail_with_vault(&mut self, id: SecretId, error: ReadError, now: Instant) -> Option<Effect> {
+        let secret = self.secrets.get_mut(&id)?;
         secret.waits = true;
         Some(secret.failed(error, now))
     }
 
     fn fail_alone(
         &mut self,
-        id: &SecretId,
+        id: SecretId,
         error: ReadError,
         urgent: bool,
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Option<Effect> {
         let patience = self.patience;
-        let secret = self.secrets.get_mut(id)?;
+        let secret = self.secrets.get_mut(&id)?;
         let effect = secret.failed(error, now);
         if !patience.periodic {
             secret.retry = None;
@@ -304,9 +299,9 @@ impl Vault {
     }
 
     /// A candidate was refused for its references: those that fail are tried again soon.
-    pub(crate) fn hurry(&mut self, id: &SecretId, now: Instant, rng: &mut fastrand::Rng) {
+    pub(crate) fn hurry(&mut self, id: SecretId, now: Instant, rng: &mut fastrand::Rng) {
         let idle = !self.in_flight(id) && self.patience.periodic;
-        if let Some(secret) = self.secrets.get_mut(id)
+        if let Some(secret) = self.secrets.get_mut(&id)
             && idle
             && secret.failing.is_some()
             && !secret.waits
@@ -317,9 +312,9 @@ impl Vault {
     }
 
     /// Asks for a read on behalf of a caller or an event. `Err` says from when on it is allowed, and the read is put there.
-    pub(crate) fn force(&mut self, id: &SecretId, now: Instant) -> Result<(), Forced> {
+    pub(crate) fn force(&mut self, id: SecretId, now: Instant) -> Result<(), Forced> {
         let flying = self.in_flight(id);
-        let Some(secret) = self.secrets.get_mut(id) else {
+        let Some(secret) = self.secrets.get_mut(&id) else {
             return Err(Forced::Unknown);
         };
         if flying && id.is_versioned() {
@@ -348,7 +343,7 @@ impl Vault {
 
     /// When something is to be started next, if nothing happens before.
     pub(crate) fn wake(&self) -> Option<Instant> {
-        let idle = || self.secrets.iter().filter(|(id, _)| !self.in_flight(id));
+        let idle = || self.secrets.iter().filter(|(id, _)| !self.in_flight(**id));
         if let Some(gate) = self.gate {
             if self.probe.is_some() {
                 return None;
@@ -378,32 +373,6 @@ impl Vault {
                 secret.want(now);
             }
         }
-    }
-}
-
-/// Keeps forced reads apart. Those that come too soon are put off to one moment, from which the next floor counts.
-#[derive(Debug, Default)]
-struct Floor {
-    last: Option<Instant>,
-    put_off: bool,
-}
-
-impl Floor {
-    /// Until when reads are to be put off, if they are.
-    fn until(&mut self, now: Instant) -> Option<Instant> {
-        let mut open = later(self.last?, FLOOR);
-        if open <= now && std::mem::take(&mut self.put_off) {
-            self.last = Some(open);
-            open = later(open, FLOOR);
-        }
-        let open = Some(open).filter(|open| *open > now);
-        self.put_off |= open.is_some();
-        open
-    }
-
-    fn begin(&mut self, now: Instant) {
-        self.last = Some(now);
-        self.put_off = false;
     }
 }
 

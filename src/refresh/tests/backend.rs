@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::SecretErrorKind;
-use crate::refresh::SecretId;
+use crate::refresh::state::SecretId;
 use crate::time::Instant;
 
 /// Keys from here on are feature flags.
@@ -70,15 +70,32 @@ impl Store {
 /// The versions of one secret, in order; `None` while it is deleted.
 pub(super) type Versions = Vec<(Instant, Option<u32>)>;
 
+/// The number of a secret's first version is the secret's own and this.
+const VERSIONED: u32 = 10_000;
+
+/// What all identifiers of one secret have in common.
+pub(super) fn name(id: SecretId) -> u16 {
+    u16::try_from(id.number() % VERSIONED).expect("a name")
+}
+
+pub(super) fn secret(vault: u32, name: u16) -> SecretId {
+    SecretId::new(vault, name.into(), false)
+}
+
+/// The first version of it.
+pub(super) fn pinned(vault: u32, name: u16) -> SecretId {
+    SecretId::new(vault, u32::from(name) + VERSIONED, true)
+}
+
 #[derive(Debug)]
 pub(super) struct Vault {
     pub(super) fault: Fault,
     pub(super) latency: Duration,
-    pub(super) secrets: BTreeMap<String, Versions>,
+    pub(super) secrets: BTreeMap<u16, Versions>,
     /// Secrets that fail on their own.
-    pub(super) ill: BTreeMap<String, SecretErrorKind>,
+    pub(super) ill: BTreeMap<u16, SecretErrorKind>,
     /// Secrets that never answer, while the others do.
-    pub(super) stuck: Vec<String>,
+    pub(super) stuck: Vec<u16>,
     pub(super) expires_in: Option<Duration>,
 }
 
@@ -95,33 +112,31 @@ impl Vault {
     }
 
     /// The value of an identifier now.
-    pub(super) fn value(&self, id: &SecretId) -> Result<u32, SecretErrorKind> {
-        if let Some(kind) = self.ill.get(id.name()) {
+    pub(super) fn value(&self, id: SecretId) -> Result<u32, SecretErrorKind> {
+        if let Some(kind) = self.ill.get(&name(id)) {
             return Err(*kind);
         }
         let versions = self
             .secrets
-            .get(id.name())
+            .get(&name(id))
             .ok_or(SecretErrorKind::NotFound)?;
-        let value = match id.version() {
-            Some(version) => version.parse().ok().filter(|wanted| {
-                versions
-                    .iter()
-                    .any(|(_, version)| *version == Some(*wanted))
-            }),
-            None => versions.last().and_then(|(_, version)| *version),
+        let value = if id.is_versioned() {
+            let first = versions.iter().any(|(_, version)| *version == Some(1));
+            first.then_some(1)
+        } else {
+            versions.last().and_then(|(_, version)| *version)
         };
         value.ok_or(SecretErrorKind::NotFound)
     }
 
-    pub(super) fn rotate(&mut self, now: Instant, name: &str) {
-        let versions = self.secrets.entry(name.into()).or_default();
+    pub(super) fn rotate(&mut self, now: Instant, name: u16) {
+        let versions = self.secrets.entry(name).or_default();
         let newest = versions.iter().filter_map(|(_, version)| *version).max();
         versions.push((now, Some(newest.unwrap_or(0) + 1)));
     }
 
-    pub(super) fn delete(&mut self, now: Instant, name: &str) {
-        if let Some(versions) = self.secrets.get_mut(name) {
+    pub(super) fn delete(&mut self, now: Instant, name: u16) {
+        if let Some(versions) = self.secrets.get_mut(&name) {
             versions.push((now, None));
         }
     }

@@ -1,7 +1,7 @@
 //! What a steady day costs, and what a throttled vault is asked.
 
-use super::backend::{Fault, Setting};
-use super::world::{World, content, pinned, schedule, secret, secs};
+use super::backend::{Fault, Setting, pinned, secret};
+use super::world::{World, content, schedule, secs};
 use crate::refresh::state::{Event, Schedule};
 
 const DAY: u64 = 86_400;
@@ -87,7 +87,7 @@ fn n4a_a_throttled_vault_is_probed_once_per_window() {
         let reads = throttled_reads(&mut world);
         assert!(reads <= 66, "seed {seed}: {reads}");
         world.vault(0).fault = Fault::None;
-        world.rotate(&secret(0, 50));
+        world.rotate(secret(0, 50));
         let took = world.run_until(secs(600), World::is_current);
         assert!(took.is_some_and(|took| took <= secs(15)), "{took:?}");
     }
@@ -99,7 +99,7 @@ fn n4a_nor_is_it_asked_more_for_secrets_that_were_never_read() {
         let mut world = World::new(&schedule(), seed, content(1, 0));
         let now = world.now;
         for n in 0..100 {
-            world.vault(0).rotate(now, secret(0, n).name());
+            world.vault(0).rotate(now, n);
             world.write(200 + n, Setting::Reference(secret(0, n)));
         }
         let reads = throttled_reads(&mut world);
@@ -137,7 +137,7 @@ fn callers_read_the_secrets_of_a_vault_every_three_seconds_at_most() {
 #[test]
 fn a_thousand_events_are_one_check_and_one_read() {
     let mut world = World::new(&schedule(), 5, content(1, 3));
-    world.rotate(&secret(0, 1));
+    world.rotate(secret(0, 1));
     world.write(0, Setting::Plain(9));
     let from = world.now;
     for _ in 0..1_000 {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{CONFLICT, Content, FIRST_FLAG, Setting, Store, Vault};
-use crate::refresh::SecretId;
+use super::backend::{CONFLICT, Content, FIRST_FLAG, Setting, Store, Vault, name};
+use crate::refresh::state::SecretId;
 
 /// What the user's `on_error` says, for every failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Seen {
 }
 
 pub(super) type Snapshot = BTreeMap<u16, Seen>;
-pub(super) type Vaults = BTreeMap<String, Vault>;
+pub(super) type Vaults = BTreeMap<u32, Vault>;
 
 /// Reads everything at once, the simplest way there is. `None` if that cannot be published.
 pub(super) fn reload(store: &Store, vaults: &Vaults, policy: Policy) -> Option<Snapshot> {
@@ -34,8 +34,8 @@ pub(super) fn reload(store: &Store, vaults: &Vaults, policy: Policy) -> Option<S
     for (key, setting) in content {
         match setting {
             Setting::Plain(value) => _ = snapshot.insert(*key, Seen::Plain(*value)),
-            Setting::Reference(id) => match vaults[id.vault_host()].value(id) {
-                Ok(value) => _ = snapshot.insert(*key, Seen::Secret(id.clone(), value)),
+            Setting::Reference(id) => match vaults[&id.vault()].value(*id) {
+                Ok(value) => _ = snapshot.insert(*key, Seen::Secret(*id, value)),
                 Err(_) if policy == Policy::Omit => {}
                 Err(_) => return None,
             },
@@ -92,18 +92,18 @@ impl Progress {
         (self.settings, self.flags) = (settings, flags);
         for seen in snapshot.values() {
             if let Seen::Secret(id, value) = seen {
-                self.show(id, *value, vaults)?;
+                self.show(*id, *value, vaults)?;
             }
         }
         Ok(())
     }
 
-    fn show(&mut self, id: &SecretId, value: u32, vaults: &Vaults) -> Result<(), String> {
-        let versions = &vaults[id.vault_host()].secrets[id.name()];
+    fn show(&mut self, id: SecretId, value: u32, vaults: &Vaults) -> Result<(), String> {
+        let versions = &vaults[&id.vault()].secrets[&name(id)];
         if !versions.iter().any(|(_, version)| *version == Some(value)) {
             return Err(format!("I5: {id:?} never had version {value}"));
         }
-        match self.secrets.insert(id.clone(), value) {
+        match self.secrets.insert(id, value) {
             Some(before) if before > value => {
                 Err(format!("I2: {id:?} went back from {before} to {value}"))
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::backend::Store;
 use super::model::{Policy, Progress, Snapshot, Vaults};
 use super::world::secs;
-use crate::refresh::SecretId;
+use crate::refresh::state::SecretId;
 use crate::refresh::state::{Action, Caller, CandidateNo, ReadError, RoundOutcome, State};
 use crate::time::Instant;
 
@@ -27,9 +27,9 @@ pub(super) struct Observer {
     reading: BTreeMap<SecretId, Instant>,
     /// What a service asked to wait, as the machine was told.
     store_closed: Option<Instant>,
-    vault_closed: BTreeMap<String, Instant>,
+    vault_closed: BTreeMap<u32, Instant>,
     /// Vaults that have answered 429 (first then) and nothing else since.
-    throttled: BTreeMap<String, Instant>,
+    throttled: BTreeMap<u32, Instant>,
     versioned: BTreeSet<SecretId>,
     callers: BTreeMap<Caller, Instant>,
     stopped: bool,
@@ -41,7 +41,7 @@ impl Observer {
         assert!(!self.stopped, "I12: {action:?} after the end");
         match action {
             Action::Check { .. } => self.check(now),
-            Action::Read(id) => self.read(id, now),
+            Action::Read(id) => self.read(*id, now),
             Action::Stop => {
                 self.stopped = true;
             }
@@ -59,31 +59,28 @@ impl Observer {
         self.checks.push(now);
     }
 
-    fn read(&mut self, id: &SecretId, now: Instant) {
-        let host = id.vault_host();
+    fn read(&mut self, id: SecretId, now: Instant) {
+        let vault = id.vault();
         assert!(
             self.vault_closed
-                .get(host)
+                .get(&vault)
                 .is_none_or(|until| now >= *until),
             "I8: a read of {id:?} before the vault's Retry-After"
         );
-        if let Some(since) = self.throttled.get(host) {
-            let mut others = self
-                .reading
-                .iter()
-                .filter(|(id, _)| id.vault_host() == host);
+        if let Some(since) = self.throttled.get(&vault) {
+            let mut others = self.reading.iter().filter(|(id, _)| id.vault() == vault);
             assert!(
                 others.all(|(_, began)| began <= since),
                 "I9: two probes of a throttled vault at once"
             );
         }
-        let flying = self.reading.insert(id.clone(), now);
+        let flying = self.reading.insert(id, now);
         assert!(flying.is_none(), "I9: two reads of {id:?} at once");
         assert!(
-            !self.versioned.contains(id),
+            !self.versioned.contains(&id),
             "I7: versioned {id:?} read again"
         );
-        self.reads.push((now, id.clone()));
+        self.reads.push((now, id));
     }
 
     /// The store answered; `asked` if it named a time to wait.
@@ -92,16 +89,16 @@ impl Observer {
         self.store_closed = asked;
     }
 
-    pub(super) fn read_ended(&mut self, id: &SecretId, error: Option<&ReadError>, now: Instant) {
-        let began = self.reading.remove(id);
-        let host = id.vault_host();
+    pub(super) fn read_ended(&mut self, id: SecretId, error: Option<&ReadError>, now: Instant) {
+        let began = self.reading.remove(&id);
+        let vault = id.vault();
         match error {
-            None if id.is_versioned() => _ = self.versioned.insert(id.clone()),
+            None if id.is_versioned() => _ = self.versioned.insert(id),
             Some(error) if error.is_throttled() => {
-                self.throttled.entry(host.to_owned()).or_insert(now);
+                self.throttled.entry(vault).or_insert(now);
                 if let Some(asked) = error.retry_at {
                     let until = asked.min(now + secs(600));
-                    let known = self.vault_closed.entry(host.to_owned()).or_insert(until);
+                    let known = self.vault_closed.entry(vault).or_insert(until);
                     *known = until.max(*known);
                 }
                 return;
@@ -112,10 +109,10 @@ impl Observer {
         // An answer counts if it was asked for after the wait: that was the probe.
         if self
             .throttled
-            .get(host)
+            .get(&vault)
             .is_some_and(|since| began > Some(*since))
         {
-            self.throttled.remove(host);
+            self.throttled.remove(&vault);
         }
     }
 
@@ -208,7 +205,7 @@ impl Observer {
         );
         let needs = state.candidates.needs();
         assert!(
-            state.reads.secrets().all(|(id, _)| needs.contains(id)),
+            state.reads.secrets().all(|(id, _)| needs.contains(&id)),
             "I14: a secret that nothing needs"
         );
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::backend::{Fault, Setting};
-use super::world::{World, content, schedule, secret, secs};
+use super::backend::{Fault, Setting, secret};
+use super::world::{World, content, schedule, secs};
 
 const SEEDS: u64 = 1_000;
 const BOUND: Duration = Duration::from_secs(75);
@@ -49,8 +49,8 @@ fn whole_recovery(outage: Duration) -> Duration {
         world.store.fault = Fault::Down;
         world.vault(0).fault = Fault::Broken;
         world.run(outage);
-        world.rotate(&secret(0, 0));
-        world.rotate(&secret(0, 5));
+        world.rotate(secret(0, 0));
+        world.rotate(secret(0, 5));
         world.write(10, Setting::Reference(secret(0, 5)));
         world.store.fault = Fault::None;
         world.vault(0).fault = Fault::None;

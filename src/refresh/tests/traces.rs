@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
-use super::backend::{CONFLICT, FIRST_FLAG, Fault, Setting};
+use super::backend::{CONFLICT, FIRST_FLAG, Fault, Setting, pinned, secret};
 use super::model::Policy;
-use super::world::{World, content, pinned, schedule, secret, secs};
+use super::world::{World, content, schedule, secs};
 use crate::error::SecretErrorKind;
-use crate::refresh::SecretId;
+use crate::refresh::state::SecretId;
 use crate::refresh::state::{Event, Schedule};
 
 const STEPS: u32 = 200;
 const SLICE: u64 = 2_000;
-const VAULTS: u8 = 2;
+const VAULTS: u32 = 2;
 const SECRETS: u16 = 4;
 
 /// Traces that once failed.
@@ -79,14 +79,10 @@ impl Trace {
         for vault in 0..VAULTS {
             for name in 0..SECRETS {
                 let now = world.now;
-                if world
-                    .vault(vault)
-                    .secrets
-                    .contains_key(secret(vault, name).name())
-                {
+                if world.vault(vault).secrets.contains_key(&name) {
                     continue;
                 }
-                world.vault(vault).rotate(now, secret(vault, name).name());
+                world.vault(vault).rotate(now, name);
             }
         }
         Self {
@@ -158,18 +154,18 @@ impl Trace {
             }
             18..=20 => {
                 let id = self.id();
-                self.world.rotate(&id);
+                self.world.rotate(id);
             }
             21 => self.ail(),
             22 | 23 => self.world.store.fault = self.fault(),
             24 | 25 => {
-                let (vault, fault) = (self.rng.u8(..VAULTS), self.fault());
+                let (vault, fault) = (self.rng.u32(..VAULTS), self.fault());
                 self.world.vault(vault).fault = fault;
             }
             26 => {
                 let latency = Duration::from_millis(1 << self.rng.u32(..13));
                 self.world.store.latency = latency;
-                let vault = self.rng.u8(..VAULTS);
+                let vault = self.rng.u32(..VAULTS);
                 self.world.vault(vault).latency = latency;
             }
             27 => {
@@ -207,7 +203,7 @@ impl Trace {
 
     /// One of the secrets, now and then with its first version.
     fn id(&mut self) -> SecretId {
-        let (vault, name) = (self.rng.u8(..VAULTS), self.rng.u16(..SECRETS));
+        let (vault, name) = (self.rng.u32(..VAULTS), self.rng.u16(..SECRETS));
         if self.rng.u8(..4) == 0 {
             return pinned(vault, name);
         }
@@ -217,18 +213,18 @@ impl Trace {
     /// One secret falls ill, is deleted, or gets well.
     fn ail(&mut self) {
         let now = self.world.now;
-        let name = format!("s{}", self.rng.u16(..SECRETS));
-        let (vault, what) = (self.rng.u8(..VAULTS), self.rng.u8(..5));
+        let name = self.rng.u16(..SECRETS);
+        let (vault, what) = (self.rng.u32(..VAULTS), self.rng.u8(..5));
         let vault = self.world.vault(vault);
         match what {
             0 => _ = vault.ill.insert(name, SecretErrorKind::Forbidden),
             1 => _ = vault.ill.insert(name, SecretErrorKind::Unreachable),
             2 => vault.stuck.push(name),
-            3 => vault.delete(now, &name),
+            3 => vault.delete(now, name),
             _ => {
                 vault.ill.remove(&name);
                 vault.stuck.clear();
-                vault.rotate(now, &name);
+                vault.rotate(now, name);
             }
         }
     }
@@ -258,9 +254,9 @@ impl Trace {
             vault.latency = Duration::from_millis(10);
             vault.ill.clear();
             vault.stuck.clear();
-            let names: Vec<_> = vault.secrets.keys().cloned().collect();
+            let names: Vec<_> = vault.secrets.keys().copied().collect();
             for name in names {
-                vault.rotate(now, &name);
+                vault.rotate(now, name);
             }
         }
     }

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::backend::{CONFLICT, Content, FIRST_FLAG, Fault, Setting, Store, Vault};
+use super::backend::{Content, FIRST_FLAG, Fault, Setting, Store, Vault, name, secret};
 use super::model::{Policy, Seen, Snapshot, Vaults, reload};
 use super::observer::Observer;
-use crate::error::{Error, ErrorKind, SecretErrorKind};
-use crate::reference::SecretIdentifier;
+use super::services::Answer;
+use crate::error::SecretErrorKind;
 use crate::refresh::state::{
-    Action, AsOf, Caller, CandidateNo, CheckOutcome, Event, Need, Publication, ReadError,
-    ReadReport, RoundOutcome, Schedule, State,
+    Action, AsOf, Caller, CandidateNo, Event, RoundOutcome, Schedule, SecretId, State,
 };
-use crate::refresh::{Scope, SecretId};
 use crate::time::Instant;
 
 /// After this long without an answer a request fails.
@@ -20,24 +18,6 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-pub(super) fn secret(vault: u8, name: u16) -> SecretId {
-    identifier(&host(vault), &format!("s{name}"))
-}
-
-/// The first version of it, by name.
-pub(super) fn pinned(vault: u8, name: u16) -> SecretId {
-    identifier(&host(vault), &format!("s{name}/1"))
-}
-
-fn identifier(host: &str, path: &str) -> SecretId {
-    let text = format!("https://{host}/secrets/{path}");
-    SecretId::Secret(SecretIdentifier::parse(&text).expect("an identifier"))
-}
-
-pub(super) fn host(vault: u8) -> String {
-    format!("kv-{vault}.vault.azure.net")
 }
 
 /// The defaults, with every number that a test may want to change.
@@ -52,19 +32,6 @@ pub(super) fn schedule() -> Schedule {
     }
 }
 
-/// Something that a service will have answered by then.
-enum Answer {
-    Check {
-        result: Result<Content, Error>,
-        known: Option<CandidateNo>,
-        scope: Scope,
-    },
-    Read {
-        id: SecretId,
-        result: Result<u32, ReadError>,
-    },
-}
-
 pub(super) struct World {
     pub(super) start: Instant,
     pub(super) now: Instant,
@@ -74,11 +41,11 @@ pub(super) struct World {
     pub(super) policy: Policy,
     pub(super) observer: Observer,
     pub(super) published: Option<(u64, Snapshot)>,
-    answers: BTreeMap<(Instant, u64), Answer>,
-    contents: BTreeMap<CandidateNo, Content>,
-    held: BTreeMap<SecretId, u32>,
-    failing: BTreeMap<SecretId, SecretErrorKind>,
-    serial: u64,
+    pub(super) answers: BTreeMap<(Instant, u64), Answer>,
+    pub(super) contents: BTreeMap<CandidateNo, Content>,
+    pub(super) held: BTreeMap<SecretId, u32>,
+    pub(super) failing: BTreeMap<SecretId, SecretErrorKind>,
+    pub(super) serial: u64,
     wake: Option<Instant>,
     checked_age: Option<(CandidateNo, AsOf)>,
 }
@@ -91,8 +58,8 @@ impl World {
         let content = world.store.content().clone();
         let ids = references(&content);
         for id in &ids {
-            let value = world.vaults[id.vault_host()].value(id).expect("version 1");
-            world.held.insert(id.clone(), value);
+            let value = world.vaults[&id.vault()].value(*id).expect("version 1");
+            world.held.insert(*id, value);
         }
         let needs = world.needs(&content);
         let snapshot = reload(&world.store, &world.vaults, world.policy).expect("a first load");
@@ -113,9 +80,9 @@ impl World {
         let mut vaults = Vaults::new();
         for id in references(&content) {
             let vault = vaults
-                .entry(id.vault_host().to_owned())
+                .entry(id.vault())
                 .or_insert_with(|| Vault::new(Duration::from_millis(10)));
-            vault.rotate(start, id.name());
+            vault.rotate(start, name(id));
         }
         let state = State::new(schedule, seed, None, 0, start);
         Self {
@@ -141,26 +108,23 @@ impl World {
         }
     }
 
-    pub(super) fn vault(&mut self, vault: u8) -> &mut Vault {
+    pub(super) fn vault(&mut self, vault: u32) -> &mut Vault {
         self.vaults
-            .entry(host(vault))
+            .entry(vault)
             .or_insert_with(|| Vault::new(Duration::from_millis(10)))
     }
 
-    pub(super) fn rotate(&mut self, id: &SecretId) {
+    pub(super) fn rotate(&mut self, id: SecretId) {
         let now = self.now;
-        let vault = self.vaults.get_mut(id.vault_host()).expect("a vault");
-        vault.rotate(now, id.name());
+        let vault = self.vaults.get_mut(&id.vault()).expect("a vault");
+        vault.rotate(now, name(id));
     }
 
     /// A secret that no setting refers to yet.
-    pub(super) fn rotate_new(&mut self, id: &SecretId) {
+    pub(super) fn rotate_new(&mut self, id: SecretId) {
         let new = || Vault::new(Duration::from_millis(10));
-        let vault = self
-            .vaults
-            .entry(id.vault_host().to_owned())
-            .or_insert_with(new);
-        vault.rotate(self.now, id.name());
+        let vault = self.vaults.entry(id.vault()).or_insert_with(new);
+        vault.rotate(self.now, name(id));
     }
 
     pub(super) fn write(&mut self, key: u16, setting: Setting) {
@@ -267,7 +231,7 @@ impl World {
         self.observer.action(action, self.now);
         match action {
             Action::Check { known, scope } => self.begin_check(*known, *scope),
-            Action::Read(id) => self.begin_read(id),
+            Action::Read(id) => self.begin_read(*id),
             Action::Assemble(no) => {
                 return Some(Event::Assembled {
                     candidate: *no,
@@ -289,191 +253,6 @@ impl World {
             Action::Stop => self.answers.clear(),
         }
         None
-    }
-
-    fn answer_after(&mut self, delay: Duration, answer: Answer) {
-        self.serial += 1;
-        self.answers.insert((self.now + delay, self.serial), answer);
-    }
-
-    fn begin_check(&mut self, known: Option<CandidateNo>, scope: Scope) {
-        let kind = match self.store.fault {
-            Fault::None => None,
-            Fault::Down => Some((ErrorKind::Unreachable, None)),
-            Fault::Broken => Some((ErrorKind::Service, None)),
-            Fault::Hangs => Some((ErrorKind::Timeout, None)),
-            Fault::Throttles(asked) => Some((ErrorKind::Throttled, asked)),
-        };
-        let latency = match self.store.fault {
-            Fault::Hangs => DEADLINE,
-            _ => self.store.latency,
-        };
-        let result = match kind {
-            None => Ok(self.store.content().clone()),
-            Some((kind, asked)) => {
-                let error = Error::new(kind, "simulated");
-                Err(asked.map_or(error.clone(), |wait| error.with_retry_after(wait)))
-            }
-        };
-        self.answer_after(
-            latency,
-            Answer::Check {
-                result,
-                known,
-                scope,
-            },
-        );
-    }
-
-    fn begin_read(&mut self, id: &SecretId) {
-        let vault = &self.vaults[id.vault_host()];
-        let hangs = vault.fault == Fault::Hangs || vault.stuck.iter().any(|s| s == id.name());
-        let latency = if hangs { DEADLINE } else { vault.latency };
-        let fail = |kind, retry_at| {
-            Err(ReadError {
-                kind,
-                status: None,
-                retry_at,
-            })
-        };
-        let result = match vault.fault {
-            _ if hangs => fail(SecretErrorKind::Unreachable, None),
-            Fault::Throttles(asked) => {
-                let at = asked.map(|wait| self.now + latency + wait);
-                fail(SecretErrorKind::Throttled, at)
-            }
-            Fault::None => vault.value(id).or_else(|kind| fail(kind, None)),
-            _ => fail(SecretErrorKind::Unreachable, None),
-        };
-        self.answer_after(
-            latency,
-            Answer::Read {
-                id: id.clone(),
-                result,
-            },
-        );
-    }
-
-    fn answered(&mut self, answer: Answer) -> Event {
-        match answer {
-            Answer::Check {
-                result,
-                known,
-                scope,
-            } => {
-                let asked = result.as_ref().err().and_then(Error::retry_after);
-                self.observer
-                    .checked(asked.map(|wait| self.now + wait.min(secs(600))));
-                Event::Checked(self.compare(result, known, scope))
-            }
-            Answer::Read { id, result } => {
-                self.observer
-                    .read_ended(&id, result.as_ref().err(), self.now);
-                let outcome = result.map(|value| self.hold(&id, value));
-                if let Err(error) = &outcome {
-                    self.failing.insert(id.clone(), error.kind);
-                }
-                Event::Read { id, outcome }
-            }
-        }
-    }
-
-    fn hold(&mut self, id: &SecretId, value: u32) -> ReadReport {
-        self.failing.remove(id);
-        let changed = self.held.insert(id.clone(), value) != Some(value);
-        let expires_in = self.vaults[id.vault_host()].expires_in;
-        ReadReport {
-            changed,
-            expires_in,
-            valid_in: None,
-        }
-    }
-
-    /// What a check finds: only the part of the content that it was to look at can differ.
-    fn compare(
-        &mut self,
-        result: Result<Content, Error>,
-        known: Option<CandidateNo>,
-        scope: Scope,
-    ) -> CheckOutcome {
-        let found = match result {
-            Ok(found) => found,
-            Err(error) => return CheckOutcome::Failed(error),
-        };
-        let known = known.map(|no| self.contents[&no].clone());
-        let looked_at = |key: &u16| match scope {
-            Scope::Both => true,
-            Scope::Settings => *key < FIRST_FLAG,
-            Scope::Flags => *key >= FIRST_FLAG,
-        };
-        let kept = known.iter().flatten().filter(|(key, _)| !looked_at(key));
-        let mut content: Content = kept.map(|(key, s)| (*key, s.clone())).collect();
-        content.extend(found.into_iter().filter(|(key, _)| looked_at(key)));
-        if known.as_ref() == Some(&content) {
-            return CheckOutcome::Unchanged;
-        }
-        let needs = self.needs(&content);
-        self.serial += 1;
-        let candidate = self.serial;
-        self.contents.insert(candidate, content);
-        CheckOutcome::Changed {
-            candidate,
-            needs,
-            sentinel_moved: false,
-        }
-    }
-
-    fn needs(&self, content: &Content) -> Vec<Need> {
-        references(content)
-            .into_iter()
-            .map(|id| Need {
-                held: self.held.get(&id).map(|_| ReadReport::default()),
-                id,
-            })
-            .collect()
-    }
-
-    fn assemble(&mut self, no: CandidateNo) -> Result<Publication, Error> {
-        let content = &self.contents[&no];
-        if content.contains_key(&CONFLICT) {
-            return Err(Error::new(ErrorKind::Conflict, "simulated"));
-        }
-        let mut snapshot = Snapshot::new();
-        for (key, setting) in content {
-            match setting {
-                Setting::Plain(value) => _ = snapshot.insert(*key, Seen::Plain(*value)),
-                Setting::Reference(id) => {
-                    let held = self.held.get(id).copied();
-                    let fails = self.failing.contains_key(id) || held.is_none();
-                    match (fails, self.policy, held) {
-                        (true, Policy::Omit, _) => {}
-                        (true, Policy::Fail, _) | (_, _, None) => {
-                            return Err(Error::references(Vec::new()));
-                        }
-                        (_, _, Some(value)) => {
-                            snapshot.insert(*key, Seen::Secret(id.clone(), value));
-                        }
-                    }
-                }
-            }
-        }
-        let (generation, before) = self.published.clone().unwrap_or_default();
-        let changed = generation == 0 || before != snapshot;
-        let generation = generation + u64::from(changed);
-        if changed {
-            self.publish(generation, snapshot);
-        }
-        Ok(Publication {
-            generation,
-            changed,
-        })
-    }
-
-    fn publish(&mut self, generation: u64, snapshot: Snapshot) {
-        let backend = (&self.store, &self.vaults, self.policy);
-        self.observer
-            .published(generation, &snapshot, backend, self.now);
-        self.published = Some((generation, snapshot));
     }
 
     /// I6: the store held what is published when the status says so, for settings and flags apart.
@@ -506,7 +285,7 @@ impl World {
 
 pub(super) fn references(content: &Content) -> BTreeSet<SecretId> {
     let ids = content.values().filter_map(|setting| match setting {
-        Setting::Reference(id) => Some(id.clone()),
+        Setting::Reference(id) => Some(*id),
         Setting::Plain(_) => None,
     });
     ids.collect()
