@@ -5,6 +5,7 @@ mod first_load;
 mod following;
 mod layering;
 mod ownership;
+mod push;
 mod secrecy;
 mod supply_chain;
 mod support;
