@@ -2,6 +2,7 @@
 
 mod axum_service;
 mod first_load;
+mod fleet;
 mod following;
 mod layering;
 mod ownership;
