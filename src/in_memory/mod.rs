@@ -71,7 +71,6 @@ const VAULT: &str = "https://in-memory.vault.azure.net/";
 ///     Ok(())
 /// }
 /// ```
-#[must_use]
 pub fn in_memory() -> (AppConfigurationBuilder, InMemoryStore) {
     let store = InMemoryStore::default();
     let builder = crate::AppConfiguration::builder()

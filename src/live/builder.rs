@@ -117,7 +117,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> LiveBuilder<T> {
         };
         let built = recipe.first().await?;
         let clock = Arc::clone(recipe.primary.clock());
-        let slot = Slot::new(Current::new(built, 1), clock);
+        let slot = Slot::new::<T>(Current::new(built, 1), clock);
         let interval = recipe.followed.interval();
         let (owner, token) = Owner::new();
         let follower = Follower {

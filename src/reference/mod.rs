@@ -7,6 +7,7 @@
 mod answer;
 mod audit;
 mod cache;
+mod changed;
 mod client;
 #[cfg(feature = "keys")]
 mod encrypted;
@@ -37,6 +38,7 @@ pub use parse::SecretReference;
 pub use resolved::ResolvedSecret;
 pub use resolver::{EnvironmentResolver, MapResolver, ResolverOrder, SecretResolver};
 
+pub(crate) use changed::ChangedObject;
 pub(crate) use failure::ReadFailure;
 pub(crate) use references::References;
 pub(crate) use resolved::{Life, Resolved, ResolvedKey};

@@ -19,6 +19,7 @@ use crate::transport::Origin;
 
 use super::audit::Audit;
 use super::cache::Cache;
+use super::changed::ChangedObject;
 #[cfg(feature = "keys")]
 use super::encrypted::{Jwe, unseal};
 use super::failure::ReadFailure;
@@ -118,6 +119,12 @@ impl References {
             }
             _ => None,
         }
+    }
+
+    /// Decides whether the vault of an object that an event names may be asked at all.
+    pub(crate) fn admits(&self, object: &ChangedObject) -> bool {
+        let admitted = self.0.policy.check(object.collection(), object.id());
+        admitted.is_ok()
     }
 
     /// The last value that was read.

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 mod candidate;
 mod counters;
+mod event;
+mod floor;
 mod id;
 mod reads;
 mod round;
@@ -23,6 +25,7 @@ mod vault;
 
 pub(crate) use candidate::{AsOf, CandidateNo};
 pub use counters::Counters;
+pub(crate) use event::{Action, CheckOutcome, Event, Publication, Schedule};
 pub(crate) use id::SecretId;
 pub(crate) use reads::Need;
 pub(crate) use round::{Caller, RoundOutcome};
@@ -37,94 +40,9 @@ use store::StoreSchedule;
 use timers::{earliest, full_jitter};
 use vault::Patience;
 
-use super::{Scope, SkipReason};
+use super::SkipReason;
 use crate::error::{Error, ErrorKind};
 use crate::time::{Instant, later};
-
-/// Everything that the machine is told once.
-#[derive(Debug, Clone)]
-pub(crate) struct Schedule {
-    /// `None`: nothing happens between explicit refreshes.
-    pub(crate) every: Option<Duration>,
-    /// `None`: feature flags are checked with the settings.
-    pub(crate) flags_every: Option<Duration>,
-    pub(crate) jitter: f64,
-    pub(crate) settle: Duration,
-    /// `None`: each secret is read once.
-    pub(crate) secrets_every: Option<Duration>,
-    /// Reads of one vault at once, at most.
-    pub(crate) reads_per_vault: usize,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone)]
-pub(crate) enum Event {
-    /// The time that [`State::wake`] asked for has come.
-    Woke,
-    /// The check of the store ended.
-    Checked(CheckOutcome),
-    /// A read ended.
-    Read {
-        id: SecretId,
-        outcome: Result<ReadReport, ReadError>,
-    },
-    /// A candidate was assembled and published, or could not be.
-    Assembled {
-        candidate: CandidateNo,
-        outcome: Result<Publication, Error>,
-    },
-    /// Callers want everything checked now.
-    RefreshNow(Vec<Caller>),
-    /// An event says that the store changed: check at a random moment within this time.
-    StoreDirty {
-        within: Duration,
-    },
-    /// An event says that a secret changed.
-    SecretDirty(SecretId),
-    /// The work under way was dropped without an answer.
-    Abandoned,
-    Shutdown,
-}
-
-/// How a check of the store ended.
-#[derive(Debug, Clone)]
-pub(crate) enum CheckOutcome {
-    Unchanged,
-    Changed {
-        candidate: CandidateNo,
-        needs: Vec<Need>,
-        sentinel_moved: bool,
-    },
-    Failed(Error),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Publication {
-    pub(crate) generation: u64,
-    /// False if the content is the same, so that only the watch state was committed.
-    pub(crate) changed: bool,
-}
-
-/// Something to do. Each `Check` and `Read` is answered by one event.
-#[derive(Debug, Clone)]
-pub(crate) enum Action {
-    /// Ask the store what changed since `known`; without one, load everything.
-    Check {
-        known: Option<CandidateNo>,
-        scope: Scope,
-    },
-    Read(SecretId),
-    /// Assemble and publish; answered by [`Event::Assembled`] before anything else.
-    Assemble(CandidateNo),
-    /// Only these candidates are needed from now on.
-    Keep(BTreeSet<CandidateNo>),
-    Reply {
-        callers: Vec<Caller>,
-        outcome: RoundOutcome,
-    },
-    /// Drop all work under way and end.
-    Stop,
-}
 
 /// The whole state of the refresh.
 #[derive(Debug)]
@@ -207,7 +125,7 @@ impl State {
             Event::RefreshNow(callers) => self.waiting.extend(callers),
             Event::StoreDirty { within } => {
                 let delay = within.mul_f64(self.rng.f64());
-                self.store.dirty(later(now, delay));
+                self.store.dirty(later(now, delay), later(now, within));
             }
             Event::SecretDirty(id) => _ = self.reads.force_one(id, now),
             Event::Abandoned => self.abandon(now),

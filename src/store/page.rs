@@ -19,7 +19,7 @@ const LINK: HeaderName = HeaderName::from_static("link");
 const MOST_PAGES: usize = 1_000;
 
 /// One page, and what is needed to ask whether it is still the same.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Page {
     /// The continuation that led to it; `None` for the first.
     pub(super) start: Option<Box<str>>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::floor::Floor;
 use super::id::SecretId;
 use super::secret::{Effect, ReadError, ReadReport, Secret};
 use super::timers::{asked_wait, earliest, full_jitter};
@@ -10,8 +11,6 @@ use crate::time::{Instant, later};
 
 /// Reads at once in a vault of which nothing is known yet; every success allows one more.
 const FIRST_WINDOW: usize = 4;
-/// Reads forced by callers or events come at most this often.
-pub(crate) const FLOOR: Duration = Duration::from_secs(3);
 
 /// What a read under way has to answer for.
 #[derive(Debug)]
@@ -374,32 +373,6 @@ impl Vault {
                 secret.want(now);
             }
         }
-    }
-}
-
-/// Keeps forced reads apart. Those that come too soon are put off to one moment, from which the next floor counts.
-#[derive(Debug, Default)]
-struct Floor {
-    last: Option<Instant>,
-    put_off: bool,
-}
-
-impl Floor {
-    /// Until when reads are to be put off, if they are.
-    fn until(&mut self, now: Instant) -> Option<Instant> {
-        let mut open = later(self.last?, FLOOR);
-        if open <= now && std::mem::take(&mut self.put_off) {
-            self.last = Some(open);
-            open = later(open, FLOOR);
-        }
-        let open = Some(open).filter(|open| *open > now);
-        self.put_off |= open.is_some();
-        open
-    }
-
-    fn begin(&mut self, now: Instant) {
-        self.last = Some(now);
-        self.put_off = false;
     }
 }
 

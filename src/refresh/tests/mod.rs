@@ -2,10 +2,13 @@
 
 mod backend;
 mod budgets;
+mod callers;
 mod faults;
 mod model;
 mod observer;
 mod recovery;
+mod scenarios;
+mod services;
 mod table;
 mod traces;
 mod world;
