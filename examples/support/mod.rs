@@ -22,8 +22,12 @@ pub struct World {
     chain: Arc<DefaultAzureCredential>,
     store: Option<String>,
     http: reqwest::Client,
-    emulator: Option<Emulator>,
+    /// If the world is not your own.
+    pub emulator: Option<Emulator>,
 }
+
+/// What is done to the HTTP client of the library.
+type Hook = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
 impl World {
     /// `KEYVAULT_URI`, `KEY_VAULT_NAME` or `AZURE_KEYVAULT_NAME` name a vault of your own, `AZURE_APPCONFIG_ENDPOINT`
@@ -95,12 +99,17 @@ impl World {
 
     /// The library, on the same credential and the same HTTP settings.
     pub fn app_configuration(&self, endpoint: &str) -> AppConfigurationBuilder {
-        let builder = AppConfiguration::builder()
+        AppConfiguration::builder()
             .endpoint(endpoint)
-            .credential(self.credential.clone());
+            .credential(self.credential.clone())
+            .http_client(self.http_hook())
+    }
+
+    /// Leads the library's HTTP clients to the emulator; in Azure there is nothing to do.
+    pub fn http_hook(&self) -> Hook {
         match &self.emulator {
-            Some(emulator) => builder.http_client(emulator.client_hook()),
-            None => builder,
+            Some(emulator) => Box::new(emulator.client_hook()),
+            None => Box::new(|builder| builder),
         }
     }
 
