@@ -125,7 +125,7 @@ async fn load(world: &World) -> AppConfiguration {
     let (ca, address) = (world.ca.clone(), world.address);
     AppConfiguration::builder()
         .connection_string(&world.connection_string)
-        .refresh(RefreshOptions::disabled())
+        .refresh(RefreshOptions::new().disabled())
         .http_client(move |builder| {
             let ca = reqwest::Certificate::from_pem(ca.as_bytes()).expect("the CA");
             builder.tls_certs_only([ca]).resolve(HOST, address)
