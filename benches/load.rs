@@ -103,7 +103,7 @@ fn requests(emulator: &Emulator) {
 async fn sample(contender: &str, world: &World) -> Sample {
     let started = Instant::now();
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    world.into_env(&mut command, contender);
+    world.put_into(&mut command, contender);
     let child = command.stdout(Stdio::piped()).spawn().expect("a contender");
     let output = tokio::task::spawn_blocking(move || child.wait_with_output())
         .await

@@ -66,7 +66,7 @@ async fn tell(emulator: &Emulator, token_file: &Path) -> Result<()> {
     heading("a virtual machine with a managed identity");
     // Its address, 169.254.169.254, is reached through the emulator's transport in memory.
     let machine = chain([], emulator.transport())?;
-    sign_in(&*machine).await;
+    sign_in(&machine).await;
     share(emulator, machine).await?;
 
     heading("a laptop after `az login`");

@@ -135,7 +135,6 @@ async fn properties(client: &SecretClient, name: &str) -> Result<()> {
             ..SecretAttributes::default()
         }),
         tags: Some(HashMap::from([("owner".to_owned(), "orders".to_owned())])),
-        ..UpdateSecretPropertiesParameters::default()
     };
     let updated = client
         .update_secret_properties(name, parameters.try_into()?, None)

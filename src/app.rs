@@ -47,7 +47,6 @@ struct Shared {
 
 impl AppConfiguration {
     /// Starts choosing what to load, from where, as whom.
-    #[must_use]
     pub fn builder() -> AppConfigurationBuilder {
         AppConfigurationBuilder::default()
     }

@@ -21,6 +21,7 @@
     allow(
         clippy::expect_used,
         clippy::panic,
+        clippy::print_stdout,
         clippy::unwrap_used,
         reason = "a test fails by panicking"
     )

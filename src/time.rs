@@ -28,6 +28,7 @@ impl WallClock for SystemClock {
     }
 }
 
+#[cfg(test)]
 /// The wall clock of a paused test: a start date plus what Tokio's clock has moved since.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FollowingClock {
@@ -35,6 +36,7 @@ pub(crate) struct FollowingClock {
     origin: Instant,
 }
 
+#[cfg(test)]
 impl FollowingClock {
     /// Starts at the system's current date.
     pub(crate) fn new() -> Self {
@@ -45,6 +47,7 @@ impl FollowingClock {
     }
 }
 
+#[cfg(test)]
 impl WallClock for FollowingClock {
     fn now(&self) -> SystemTime {
         self.start + self.origin.elapsed()

@@ -51,7 +51,7 @@ impl World {
         }
     }
 
-    pub fn into_env(&self, command: &mut Command, who: &str) {
+    pub fn put_into(&self, command: &mut Command, who: &str) {
         let world = serde_json::json!([
             self.connection_string,
             self.tenant,

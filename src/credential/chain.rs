@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
-use azure_core::credentials::{AccessToken, TokenCredential};
+use azure_core::credentials::AccessToken;
 use azure_core::error::ErrorKind;
 
 use super::failure::{OwnText, words};

@@ -115,7 +115,7 @@ impl Contents<'_> {
         });
         let flags: Vec<Flag<'_>> = self.candidate.walk().flags().iter().map(flag).collect();
         let (tree, warnings) = crate::tree::assemble(store, entries, &flags, shape)?;
-        Ok((tree, warnings.into_iter().map(warning).collect()))
+        Ok((tree, warnings.iter().map(warning).collect()))
     }
 }
 
@@ -169,7 +169,7 @@ impl SecretText for Held {
     }
 }
 
-fn warning(of_tree: TreeWarning) -> Warning {
+fn warning(of_tree: &TreeWarning) -> Warning {
     let kind = match of_tree.kind {
         TreeWarningKind::InvalidJson | TreeWarningKind::JsonTooLarge => WarningKind::InvalidJson,
         _ => WarningKind::SkippedKey,

@@ -96,6 +96,7 @@ impl Gate {
         Some(throttled(state.last.as_ref(), until))
     }
 
+    #[cfg(test)]
     /// Until when the gate is closed, if it is.
     pub(super) fn closed_until(&self) -> Option<Instant> {
         let now = Instant::now();

@@ -205,6 +205,31 @@ fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// What this crate's own rooms may do with an identifier that references can name.
+macro_rules! inner_parts {
+    ($type:ident) => {
+        impl $type {
+            pub(crate) fn from_parts(id: ObjectId) -> Self {
+                Self(id)
+            }
+
+            pub(crate) fn parts(&self) -> &ObjectId {
+                &self.0
+            }
+        }
+    };
+}
+
+inner_parts!(SecretIdentifier);
+inner_parts!(KeyIdentifier);
+
+#[cfg(test)]
+impl CertificateIdentifier {
+    pub(crate) fn from_parts(id: ObjectId) -> Self {
+        Self(id)
+    }
+}
+
 /// Writes the three public identifiers, which differ in their collection alone.
 macro_rules! identifier {
     ($(#[$doc:meta])* $type:ident, $collection:expr, $flaw:literal) => {
@@ -259,14 +284,6 @@ macro_rules! identifier {
             #[must_use]
             pub fn version(&self) -> Option<&str> {
                 self.0.version()
-            }
-
-            pub(crate) fn from_parts(id: ObjectId) -> Self {
-                Self(id)
-            }
-
-            pub(crate) fn parts(&self) -> &ObjectId {
-                &self.0
             }
         }
 

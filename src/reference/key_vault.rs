@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::credential::{CachedCredential, CredentialFailure};
 use crate::error::SecretErrorKind;
-use crate::time::{Instant, WallClock};
+use crate::time::WallClock;
 
 use super::ReferenceId;
 use super::answer;
@@ -65,8 +65,9 @@ impl Vault {
         })
     }
 
+    #[cfg(test)]
     /// Until when the vault wants no requests.
-    pub(super) fn closed_until(&self) -> Option<Instant> {
+    pub(super) fn closed_until(&self) -> Option<crate::time::Instant> {
         self.gate.closed_until()
     }
 

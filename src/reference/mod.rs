@@ -41,7 +41,7 @@ pub use resolver::{EnvironmentResolver, MapResolver, ResolverOrder, SecretResolv
 pub(crate) use changed::ChangedObject;
 pub(crate) use failure::ReadFailure;
 pub(crate) use references::References;
-pub(crate) use resolved::{Life, Resolved, ResolvedKey};
+pub(crate) use resolved::Resolved;
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::credential::CachedCredential;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::setting::{ConfigurationSetting, ContentKind};
-use crate::time::{Instant, WallClock};
+use crate::time::WallClock;
 use crate::transport::Origin;
 
 use super::audit::Audit;
@@ -187,8 +187,9 @@ impl References {
             .published(ids.iter().map(ReferenceId::vault_host));
     }
 
+    #[cfg(test)]
     /// Until when a vault wants no requests, if it said so.
-    pub(crate) fn gate(&self, vault_host: &str) -> Option<Instant> {
+    pub(crate) fn gate(&self, vault_host: &str) -> Option<crate::time::Instant> {
         let vaults = self.0.vaults();
         let of_host = vaults.iter().filter(|((host, _), _)| **host == *vault_host);
         of_host.filter_map(|(_, vault)| vault.closed_until()).max()

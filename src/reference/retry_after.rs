@@ -38,7 +38,8 @@ mod tests {
     #[test]
     fn t13_twelve_wishes() {
         let today = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let table: [(&[(&'static str, &'static str)], Option<u64>); 12] = [
+        type Wish<'a> = (&'a [(&'static str, &'static str)], Option<u64>);
+        let table: [Wish<'_>; 12] = [
             (&[], None),
             (&[("retry-after", "10")], Some(10_000)),
             (&[("retry-after", " 0 ")], Some(0)),

@@ -23,7 +23,9 @@ mod store;
 mod timers;
 mod vault;
 
-pub(crate) use candidate::{AsOf, CandidateNo};
+#[cfg(test)]
+pub(crate) use candidate::AsOf;
+pub(crate) use candidate::CandidateNo;
 pub use counters::Counters;
 pub(crate) use event::{Action, CheckOutcome, Event, Publication, Schedule};
 pub(crate) use id::SecretId;
@@ -144,11 +146,13 @@ impl State {
         earliest(services, self.candidates.wake(&self.reads))
     }
 
+    #[cfg(test)]
     /// False if nothing happens between explicit refreshes.
     pub(crate) fn is_periodic(&self) -> bool {
         self.store.is_periodic()
     }
 
+    #[cfg(test)]
     /// True while somebody waits for an answer.
     pub(crate) fn has_callers(&self) -> bool {
         self.round.is_some() || !self.waiting.is_empty()

@@ -250,10 +250,7 @@ mod tests {
             (format!("{{{wide}\"items\":[]}}"), true),
             (format!("{{\"x\":{number},\"items\":[]}}"), true),
             (format!("{{\"items\":[{{\"key\":{number}}}]}}"), false),
-            (
-                format!("{{\"items\":[{{\"key\":\"a\",\"key\":\"b\"}}]}}"),
-                false,
-            ),
+            (r#"{"items":[{"key":"a","key":"b"}]}"#.to_owned(), false),
             (
                 format!(
                     "{{\"items\":{}1{}}}",

@@ -183,8 +183,7 @@ async fn layers_without_the_handle_are_an_error_that_says_what_to_add() {
     let error = azure
         .live::<Settings, _>(layers)
         .await
-        .err()
-        .expect("no source");
+        .expect_err("no source");
     assert_eq!(error.kind(), ErrorKind::MissingSource);
     assert!(
         error.to_string().contains("add_source(azure.clone())"),

@@ -46,13 +46,16 @@ pub(crate) enum Event {
     /// Callers want everything checked now.
     RefreshNow(Vec<Caller>),
     /// An event says that the store changed: check at a random moment within this time.
-    StoreDirty {
-        within: Duration,
-    },
+    StoreDirty { within: Duration },
     /// An event says that a secret changed.
     SecretDirty(SecretId),
     /// The work under way was dropped without an answer.
     Abandoned,
+    /// The end. The driver simply stops; the model and its traces say it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the driver's own end needs no word")
+    )]
     Shutdown,
 }
 

@@ -149,18 +149,8 @@ impl Reads {
         self.secret(id).is_some_and(|secret| secret.held.is_some())
     }
 
-    /// A value that was never read, or whose last read failed.
-    pub(crate) fn is_lacking(&self, id: SecretId) -> bool {
-        self.secret(id)
-            .is_some_and(|secret| secret.held.is_none() || secret.failing.is_some())
-    }
-
     pub(crate) fn in_flight(&self, id: SecretId) -> bool {
         self.vault(id).is_some_and(|vault| vault.in_flight(id))
-    }
-
-    pub(crate) fn has_flights(&self) -> bool {
-        self.vaults.values().any(Vault::has_flights)
     }
 
     /// True if nothing that is under way will answer for the secret.

@@ -87,10 +87,6 @@ impl Vault {
         self.flights.contains_key(&id)
     }
 
-    pub(crate) fn has_flights(&self) -> bool {
-        !self.flights.is_empty()
-    }
-
     /// The read will not start now and no other read that would allow it is under way.
     pub(crate) fn is_parked(&self, id: SecretId, now: Instant) -> bool {
         if self.in_flight(id) {

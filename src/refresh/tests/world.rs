@@ -9,7 +9,7 @@ use super::observer::Observer;
 use super::services::Answer;
 use crate::error::SecretErrorKind;
 use crate::refresh::state::{
-    Action, AsOf, Caller, CandidateNo, Event, RoundOutcome, Schedule, SecretId, State,
+    Action, Caller, CandidateNo, Event, RoundOutcome, Schedule, SecretId, State,
 };
 use crate::time::Instant;
 
@@ -47,7 +47,7 @@ pub(super) struct World {
     pub(super) failing: BTreeMap<SecretId, SecretErrorKind>,
     pub(super) serial: u64,
     wake: Option<Instant>,
-    checked_age: Option<(CandidateNo, AsOf)>,
+    checked_age: Option<(CandidateNo, crate::refresh::state::AsOf)>,
 }
 
 impl World {
