@@ -107,8 +107,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Incoming>> {
         .into_iter()
         .enumerate()
         .map(|(at, event)| {
-            incoming(event)
-                .map_err(|flaw| invalid(format!("event {} of the body: {flaw}", at + 1)))
+            incoming(event).map_err(|flaw| invalid(format!("event {} of the body: {flaw}", at + 1)))
         })
         .collect()
 }

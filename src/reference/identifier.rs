@@ -140,7 +140,7 @@ impl ObjectId {
 
 impl fmt::Debug for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.vault_url, self.name)
+        write!(f, "{} {} {:?}", self.vault_url, self.name, self.version)
     }
 }
 

@@ -47,7 +47,7 @@ mod usage;
 mod walk;
 mod wire;
 
-pub(crate) use auth::{Rejected, StoreCredential};
+pub(crate) use auth::StoreCredential;
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use correlation::{TracingEnvironment, TracingOptions};
 pub(crate) use discovery::SrvLookup;
@@ -228,14 +228,13 @@ impl Store {
     /// Takes over the sync token of a push event, so that the next request to that endpoint sees the change.
     /// False if the host is not one of this store's or the token is not newer.
     pub(crate) fn apply_sync_token(&self, endpoint_host: &str, token: &str) -> bool {
-        let members = self.fleet.members();
-        let named = members.iter().filter(|member| {
-            let host = member.client.endpoint().host();
-            host.eq_ignore_ascii_case(endpoint_host)
-        });
-        let taken = named.fold(false, |taken, member| {
-            member.client.sync_tokens().merge(token) || taken
-        });
+        let mut taken = false;
+        for member in self.fleet.members() {
+            let client = &member.client;
+            if client.endpoint().host().eq_ignore_ascii_case(endpoint_host) {
+                taken |= client.sync_tokens().merge(token);
+            }
+        }
         if taken {
             self.shared.correlation.pushed();
         }

@@ -2,9 +2,11 @@
 
 mod axum_service;
 mod first_load;
+mod fleet;
 mod following;
 mod layering;
 mod ownership;
+mod push;
 mod secrecy;
 mod supply_chain;
 mod support;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::vault::FLOOR;
 use super::timers::{LONGEST_WAIT, Ticker, asked_wait, earliest, probe_delay};
+use super::vault::FLOOR;
 use crate::error::Error;
 use crate::refresh::Scope;
 use crate::time::{Instant, later};

@@ -338,7 +338,7 @@ async fn discovered_replicas_serve_and_go_again() {
     let zone = Arc::new(Zone(Mutex::new(vec![REPLICA])));
     let lookup = zone.clone();
     let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
-        options.discovery = Some(lookup)
+        options.discovery = Some(lookup);
     });
     let walk = pair.store.load(&|_| {}).await.unwrap();
     let store = &pair.store;
@@ -379,7 +379,7 @@ async fn f51_discovery_runs_beside_everything_and_again_when_all_fail() {
     let zone = Arc::new(Zone(Mutex::new(vec![])));
     let lookup = zone.clone();
     let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
-        options.discovery = Some(lookup)
+        options.discovery = Some(lookup);
     });
     let work = async {
         let walk = pair.store.load(&|_| {}).await.unwrap();
