@@ -16,10 +16,8 @@ use azure_core::base64::encode_url_safe;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
 use azure_identity::Executor;
-use config_azure::credential::{
-    CachedCredential, DefaultAzureCredential, DefaultAzureCredentialBuilder,
-};
-use config_azure_emulator::{Emulator, Fault, Route};
+use config_azure::credential::{CachedCredential, DefaultAzureCredential};
+use config_azure_emulator::{Emulator, Route};
 use serde_json::json;
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -69,13 +67,8 @@ async fn tell(emulator: &Emulator, token_file: &Path) -> Result<()> {
     sign_in(&machine).await;
     share(emulator, machine).await?;
 
-    heading("a laptop after `az login`");
-    let metadata = Route::any().host("169.254.169.254");
-    emulator.faults().script(metadata, Fault::Refuse, None);
-    let laptop = builder([], emulator.transport()).executor(Arc::new(Tools { az: true }));
-    sign_in(&*laptop.build()?).await;
-
-    heading("a laptop before it");
+    heading("a laptop on which nobody is signed in");
+    identity.system_assigned(false);
     sign_in(&*chain([], emulator.transport())?).await;
 
     heading("a service principal whose secret has run out");
@@ -127,24 +120,20 @@ async fn share(emulator: &Emulator, credential: Arc<DefaultAzureCredential>) -> 
     Ok(())
 }
 
-/// The chain in an environment of which only these variables are set, on a machine without `az` and `azd`.
+/// The chain in an environment of which only these variables are set.
 fn chain<const N: usize>(
     variables: [(&str, &str); N],
     transport: Arc<dyn HttpClient>,
 ) -> Result<Arc<DefaultAzureCredential>> {
-    Ok(builder(variables, transport).build()?)
-}
-
-fn builder<const N: usize>(
-    variables: [(&str, &str); N],
-    transport: Arc<dyn HttpClient>,
-) -> DefaultAzureCredentialBuilder {
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let variables = BTreeMap::from(variables);
-    DefaultAzureCredential::builder()
+    let variables: BTreeMap<String, String> = variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let builder = DefaultAzureCredential::builder()
         .environment(move |name| variables.get(name).cloned())
         .transport(transport)
-        .executor(Arc::new(Tools { az: false }))
+        .executor(Arc::new(NoTools));
+    Ok(builder.build()?)
 }
 
 fn tls(emulator: &Emulator) -> Result<Arc<dyn HttpClient>> {
@@ -153,42 +142,32 @@ fn tls(emulator: &Emulator) -> Result<Arc<dyn HttpClient>> {
     ))
 }
 
-/// Stands in for the command line tools, so that this example never uses a login of yours.
+/// A machine without `az` and `azd`, so that this example never uses a login of yours.
 #[derive(Debug)]
-struct Tools {
-    az: bool,
-}
+struct NoTools;
 
 #[async_trait::async_trait]
-impl Executor for Tools {
+impl Executor for NoTools {
     async fn run(&self, _shell: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
         let command = arguments.last().map(|command| command.to_string_lossy());
         let azd = command.is_some_and(|command| command.contains("azd "));
-        let (code, out, error) = match (azd, self.az) {
-            (true, _) => (127, "", "azd: command not found"),
-            (false, false) => (127, "", "az: command not found"),
-            (false, true) => (0, AZ_TOKEN, ""),
-        };
+        let tool = if azd { "azd" } else { "az" };
         Ok(Output {
-            status: exit_status(code),
-            stdout: out.into(),
-            stderr: error.into(),
+            status: not_found(),
+            stdout: Vec::new(),
+            stderr: format!("{tool}: command not found").into(),
         })
     }
 }
 
-/// What `az account get-access-token` prints.
-const AZ_TOKEN: &str =
-    r#"{"accessToken": "a token", "expires_on": 4102444800, "tokenType": "Bearer"}"#;
-
 #[cfg(unix)]
-fn exit_status(code: i32) -> ExitStatus {
-    std::os::unix::process::ExitStatusExt::from_raw(code << 8)
+fn not_found() -> ExitStatus {
+    std::os::unix::process::ExitStatusExt::from_raw(127 << 8)
 }
 
 #[cfg(windows)]
-fn exit_status(code: i32) -> ExitStatus {
-    std::os::windows::process::ExitStatusExt::from_raw(code.unsigned_abs())
+fn not_found() -> ExitStatus {
+    std::os::windows::process::ExitStatusExt::from_raw(9009)
 }
 
 /// What Kubernetes would put into the file: a token that says which service account this pod runs as.

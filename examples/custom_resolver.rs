@@ -1,28 +1,21 @@
-//! Secrets that do not come from Key Vault: `cargo run --example custom_resolver`
+//! Secrets from somewhere else than Key Vault: `cargo run --example custom_resolver`
 //!
-//! The references in the store stay as they are. Mounted files, as containers have them, answer before Key Vault is asked;
-//! a map answers for what the vault does not have; and a last copy answers when the vault cannot. A file that is replaced
-//! is followed like a rotation.
-//!
-//! Always runs on an emulator: what it shows is the order, not Azure.
+//! A `SecretResolver` that reads mounted files (as containers have them), asked before the vault; and a map that stands
+//! in when the vault cannot be reached. The settings stay as they are: references to Key Vault.
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use config::Config;
 use config_azure::{
-    AppConfiguration, KeyVaultOptions, Live, MapResolver, RefreshOptions, ResolvedSecret,
-    ResolverOrder, Secret, SecretIdentifier, SecretResolver, StartupOptions,
+    AppConfiguration, KeyVaultOptions, MapResolver, ResolvedSecret, ResolverOrder,
+    SecretIdentifier, SecretResolver,
 };
 use config_azure_emulator::{Emulator, Fault, Route};
-use serde::Deserialize;
 
 type BoxError = Box<dyn Error + Send + Sync>;
-type Result<T, E = BoxError> = std::result::Result<T, E>;
 
 /// Reads `{folder}/{vault}/{secret}`; a file that is not there is a question for the next.
 #[derive(Debug)]
@@ -32,7 +25,7 @@ struct MountedFiles {
 
 #[async_trait]
 impl SecretResolver for MountedFiles {
-    async fn resolve(&self, id: &SecretIdentifier) -> Result<Option<ResolvedSecret>> {
+    async fn resolve(&self, id: &SecretIdentifier) -> Result<Option<ResolvedSecret>, BoxError> {
         // The parts of an identifier are letters, digits, hyphens and dots: nothing climbs out of the folder.
         let vault = id.vault_host().split('.').next().unwrap_or_default();
         let path = self.folder.join(vault).join(id.name());
@@ -44,114 +37,72 @@ impl SecretResolver for MountedFiles {
     }
 }
 
-#[derive(Deserialize)]
-struct Settings {
-    db: Password,
-    smtp: Password,
-    cache: Password,
-}
-
-#[derive(Deserialize)]
-struct Password {
-    password: Secret,
-}
-
 #[tokio::main]
-async fn main() -> Result<()> {
-    let folder = std::env::temp_dir().join(format!("config-azure-secrets-{}", std::process::id()));
-    tokio::fs::create_dir_all(folder.join("kv-orders")).await?;
-    let outcome = tell(&folder).await;
-    tokio::fs::remove_dir_all(&folder).await?;
-    outcome
-}
-
-async fn tell(folder: &Path) -> Result<()> {
-    let emulator = world().await?;
-    mount(folder, "demo: from a mounted file").await?;
-    let azure = load(&emulator, folder).await?;
-    let live: Live<Settings> = azure
-        .live(Config::builder().add_source(azure.clone()))
-        .await?;
-    println!("Key Vault answers:");
-    show(&live.load());
-
-    mount(folder, "demo: from the file that replaced it").await?;
-    let mut following = live.clone();
-    let now = tokio::time::timeout(Duration::from_secs(30), following.changed()).await??;
-    println!(
-        "\nThe file is replaced: generation {}, {}",
-        now.generation(),
-        now.loaded().changes()
-    );
-    show(&now);
-    azure.shutdown().await;
-
-    println!("\nA start while Key Vault is down:");
-    let down = Fault::Answer(Fault::status(503));
-    emulator.faults().script(Route::vault(), down, None);
-    let azure = load(&emulator, folder).await?;
-    let live: Live<Settings> = azure
-        .live(Config::builder().add_source(azure.clone()))
-        .await?;
-    show(&live.load());
-    azure.shutdown().await;
-    Ok(())
-}
-
-/// The order: files, Key Vault, a map for what the vault does not have, a map for bad times.
-async fn load(emulator: &Emulator, folder: &Path) -> Result<AppConfiguration> {
-    let files = MountedFiles {
-        folder: folder.to_owned(),
-    };
-    let absent = MapResolver::new().with("cache-password", "demo: from the map for absent ones");
-    let failed = MapResolver::new()
-        .with("smtp-password", "demo: from the map for bad times")
-        .with("cache-password", "demo: from the map for bad times");
-    let key_vault = KeyVaultOptions::new()
-        .resolver(Arc::new(files))
-        .resolver_at(ResolverOrder::IfAbsent, Arc::new(absent))
-        .resolver_at(ResolverOrder::IfFailed, Arc::new(failed))
-        .refresh_interval(Duration::from_secs(1));
-    let azure = AppConfiguration::builder()
-        .endpoint(emulator.store("contoso").endpoint())
-        .credential(emulator.credential())
-        .key_vault(key_vault)
-        .refresh(RefreshOptions::new().every(Duration::from_secs(1)))
-        .startup(StartupOptions::new().fail_fast())
-        .http_client(emulator.client_hook());
-    Ok(azure.load().await?)
-}
-
-/// Written beside and moved in place, as Kubernetes does, so that nobody reads half of it.
-async fn mount(folder: &Path, text: &str) -> Result<()> {
-    let beside = folder.join("new");
-    tokio::fs::write(&beside, format!("{text}\n")).await?;
-    Ok(tokio::fs::rename(beside, folder.join("kv-orders/db-password")).await?)
-}
-
-/// Three references; the vault has two of the secrets.
-async fn world() -> Result<Emulator> {
+async fn main() -> Result<(), BoxError> {
     let emulator = Emulator::builder()
         .store("contoso")
         .vault("kv-orders")
         .start()
         .await?;
     let vault = emulator.vault("kv-orders");
-    vault.set_secret("db-password", "demo: from Key Vault");
-    vault.set_secret("smtp-password", "demo: from Key Vault");
+    vault.set_secret("db-password", "from-key-vault");
+    vault.set_secret("smtp-password", "from-key-vault-too");
+    let store = emulator.store("contoso");
     for name in ["db-password", "smtp-password", "cache-password"] {
-        let key = name.replace('-', ":");
-        emulator
-            .store("contoso")
-            .set_reference(&key, None, &vault.secret_uri(name));
+        store.set_reference(&name.replace('-', ":"), None, &vault.secret_uri(name));
     }
-    Ok(emulator)
+
+    let folder = std::env::temp_dir().join(format!("config-azure-secrets-{}", std::process::id()));
+    tokio::fs::create_dir_all(folder.join("kv-orders")).await?;
+    tokio::fs::write(
+        folder.join("kv-orders/db-password"),
+        "from-a-mounted-file\n",
+    )
+    .await?;
+
+    let options = KeyVaultOptions::new()
+        .resolver(Arc::new(MountedFiles {
+            folder: folder.clone(),
+        }))
+        .resolver_at(
+            ResolverOrder::IfAbsent,
+            Arc::new(MapResolver::new().with("cache-password", "from-the-map-for-absent-ones")),
+        )
+        .resolver_at(
+            ResolverOrder::IfFailed,
+            Arc::new(
+                MapResolver::new()
+                    .with("smtp-password", "from-the-map-for-bad-times")
+                    .with("cache-password", "from-the-map-for-bad-times"),
+            ),
+        );
+    let load = async || -> Result<AppConfiguration, BoxError> {
+        let azure = AppConfiguration::builder()
+            .endpoint(store.endpoint())
+            .credential(emulator.credential())
+            .key_vault(options.clone())
+            .http_client(emulator.client_hook())
+            .load()
+            .await?;
+        Ok(azure)
+    };
+
+    println!("Key Vault answers:");
+    show(&load().await?)?;
+    let down = Fault::Answer(Fault::status(503));
+    emulator.faults().script(Route::vault(), down, None);
+    println!("\nKey Vault is down:");
+    show(&load().await?)?;
+    tokio::fs::remove_dir_all(&folder).await?;
+    Ok(())
 }
 
-/// These are no secrets, so they can be shown.
-fn show(settings: &Settings) {
-    let Settings { db, smtp, cache } = settings;
-    for (name, secret) in [("db", db), ("smtp", smtp), ("cache", cache)] {
-        println!("  {name:5} {}", secret.password.expose_secret());
+fn show(azure: &AppConfiguration) -> Result<(), BoxError> {
+    let config = config::Config::builder()
+        .add_source(azure.clone())
+        .build()?;
+    for key in ["db.password", "smtp.password", "cache.password"] {
+        println!("  {key:15} {}", config.get_string(key)?);
     }
+    Ok(())
 }
