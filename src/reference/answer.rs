@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use azure_core::http::response::ResponseBody;
 use bytes::Bytes;
 use secrecy::zeroize::Zeroize;
 use serde::Deserialize;
@@ -48,11 +47,7 @@ impl From<Attributes> for Life {
 }
 
 /// Reads the answer to a request for `asked`. `exact`: the vault may name itself by another host.
-pub(super) fn read(
-    body: ResponseBody,
-    asked: &ReferenceId,
-    exact: bool,
-) -> Result<Resolved, Trouble> {
+pub(super) fn read(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Resolved, Trouble> {
     match asked {
         ReferenceId::Secret(_) => secret(body, asked, exact),
         #[cfg(feature = "keys")]
@@ -64,7 +59,7 @@ pub(super) fn read(
     }
 }
 
-fn secret(body: ResponseBody, asked: &ReferenceId, exact: bool) -> Result<Resolved, Trouble> {
+fn secret(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Resolved, Trouble> {
     let bundle = parse::<SecretBundle>(body)?;
     let id = checked(bundle.id.as_deref(), asked, exact)?;
     let value = bundle
@@ -85,8 +80,7 @@ fn secret(body: ResponseBody, asked: &ReferenceId, exact: bool) -> Result<Resolv
 }
 
 /// Parses a body and wipes it.
-pub(super) fn parse<T: for<'de> Deserialize<'de>>(body: ResponseBody) -> Result<T, Trouble> {
-    let body = Bytes::from(body);
+pub(super) fn parse<T: for<'de> Deserialize<'de>>(body: Bytes) -> Result<T, Trouble> {
     let read = serde_json::from_slice(&body)
         .map_err(|_| Trouble::answer("the vault's answer is not the JSON of the object asked for"));
     if let Ok(mut body) = body.try_into_mut() {

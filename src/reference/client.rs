@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
-use azure_core::http::response::ResponseBody;
 use azure_core::http::{ClientOptions, HttpClient, RetryOptions, Transport};
 #[cfg(feature = "keys")]
 use azure_security_keyvault_keys::models::{
@@ -13,11 +12,13 @@ use azure_security_keyvault_keys::models::{
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+use bytes::Bytes;
 
 use super::ReferenceId;
 #[cfg(feature = "keys")]
 use super::encrypted::ContentKeyId;
 use super::identifier::Collection;
+use super::tap::{Tap, tapped};
 
 /// A client. It is made without any I/O, and its first request draws the vault's challenge.
 pub(super) enum Client {
@@ -46,7 +47,12 @@ impl Client {
     }
 
     /// Reads one object, or has one unwrapped. The answer's body is not looked at yet.
-    pub(super) async fn get(&self, id: &ReferenceId) -> azure_core::Result<ResponseBody> {
+    pub(super) async fn get(&self, id: &ReferenceId) -> azure_core::Result<Bytes> {
+        let (sent, body) = tapped(self.send(id)).await;
+        sent.map(|()| body.unwrap_or_default())
+    }
+
+    async fn send(&self, id: &ReferenceId) -> azure_core::Result<()> {
         #[cfg(feature = "keys")]
         if let (Self::Keys(client), ReferenceId::ContentKey(id)) = (self, id) {
             return unwrap(client, id).await;
@@ -59,8 +65,7 @@ impl Client {
                     secret_version: version,
                     ..SecretClientGetSecretOptions::default()
                 };
-                let response = client.get_secret(id.name(), Some(options)).await?;
-                Ok(response.into_body())
+                client.get_secret(id.name(), Some(options)).await.map(drop)
             }
             #[cfg(feature = "keys")]
             Self::Keys(client) => {
@@ -68,15 +73,14 @@ impl Client {
                     key_version: version,
                     ..KeyClientGetKeyOptions::default()
                 };
-                let response = client.get_key(id.name(), Some(options)).await?;
-                Ok(response.into_body())
+                client.get_key(id.name(), Some(options)).await.map(drop)
             }
         }
     }
 }
 
 #[cfg(feature = "keys")]
-async fn unwrap(client: &KeyClient, id: &ContentKeyId) -> azure_core::Result<ResponseBody> {
+async fn unwrap(client: &KeyClient, id: &ContentKeyId) -> azure_core::Result<()> {
     let parameters = KeyOperationParameters {
         algorithm: Some(EncryptionAlgorithm::RsaOaep256),
         value: Some(id.wrapped.to_vec()),
@@ -84,14 +88,14 @@ async fn unwrap(client: &KeyClient, id: &ContentKeyId) -> azure_core::Result<Res
     };
     let version = id.key.version().unwrap_or_default();
     let response = client.unwrap_key(id.key.name(), version, parameters.try_into()?, None);
-    Ok(response.await?.into_body())
+    response.await.map(drop)
 }
 
 impl Setup<'_> {
     /// Retries are ours, and so is the transport.
     fn options(&self) -> ClientOptions {
         ClientOptions {
-            transport: Some(Transport::new(self.transport.clone())),
+            transport: Some(Transport::new(Arc::new(Tap(self.transport.clone())))),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         }

@@ -1,7 +1,7 @@
 //! Answers about keys: the public half as a JSON Web Key (provider-spec 3.2), and content keys that were unwrapped.
 
 use azure_core::base64::decode_url_safe;
-use azure_core::http::response::ResponseBody;
+use bytes::Bytes;
 use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -24,11 +24,7 @@ struct KeyBundle {
 /// What of a JSON Web Key is public. Whatever else an answer holds stays behind.
 const PUBLIC: [&str; 8] = ["kid", "kty", "key_ops", "n", "e", "crv", "x", "y"];
 
-pub(super) fn read(
-    body: ResponseBody,
-    asked: &ReferenceId,
-    exact: bool,
-) -> Result<Resolved, Trouble> {
+pub(super) fn read(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Resolved, Trouble> {
     let bundle = parse::<KeyBundle>(body)?;
     let mut key = bundle
         .key
@@ -50,7 +46,7 @@ struct Operation {
 }
 
 pub(super) fn unwrapped(
-    body: ResponseBody,
+    body: Bytes,
     asked: &ReferenceId,
     exact: bool,
 ) -> Result<Resolved, Trouble> {

@@ -26,6 +26,7 @@ mod references;
 mod resolved;
 mod resolver;
 mod retry_after;
+mod tap;
 #[cfg(test)]
 mod tests;
 mod vault_credential;

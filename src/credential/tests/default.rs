@@ -1,138 +1,17 @@
 //! The default chain: on past what is absent, stop at what fails, stay with what worked.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::io;
-use std::process::{Command, ExitStatus, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
-use azure_identity::Executor;
 use config_azure_emulator::identity::TokenFailure;
 use config_azure_emulator::{Emulator, Fault, Route};
 use tokio::time::Instant;
 
 use super::super::{CachedCredential, CredentialKind, DefaultAzureCredential};
+use super::machine::{METADATA, SCOPE, Tools, az_token, machine, token, with_principal};
 use crate::error::ErrorKind;
-
-const SCOPE: &str = "https://vault.azure.net/.default";
-const METADATA: &str = "169.254.169.254";
-
-/// Answers for `az` and `azd`, as their processes would.
-#[derive(Debug, Default)]
-struct Tools {
-    answers: Mutex<HashMap<&'static str, (i32, String)>>,
-    runs: AtomicUsize,
-}
-
-impl Tools {
-    fn with(tool: &'static str, code: i32, text: impl Into<String>) -> Arc<Self> {
-        let tools = Self::default();
-        tools
-            .answers
-            .lock()
-            .unwrap()
-            .insert(tool, (code, text.into()));
-        Arc::new(tools)
-    }
-}
-
-#[async_trait]
-impl Executor for Tools {
-    async fn run(&self, _: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        let command = args.last().unwrap().to_string_lossy().into_owned();
-        let tool = if command.contains("azd auth") {
-            "azd"
-        } else {
-            "az"
-        };
-        let answers = self.answers.lock().unwrap();
-        let (code, text) = answers
-            .get(tool)
-            .cloned()
-            .unwrap_or((127, "sh: not found".to_owned()));
-        let (stdout, stderr) = if code == 0 {
-            (text, String::new())
-        } else {
-            (String::new(), text)
-        };
-        Ok(Output {
-            status: exit(code),
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-        })
-    }
-}
-
-#[cfg(unix)]
-fn exit(code: i32) -> ExitStatus {
-    std::os::unix::process::ExitStatusExt::from_raw(code << 8)
-}
-
-fn az_token() -> String {
-    serde_json::json!({ "accessToken": "token of az", "expires_on": 4_000_000_000_i64, "tokenType": "Bearer" }).to_string()
-}
-
-struct World {
-    emulator: Emulator,
-    tools: Arc<Tools>,
-    credential: Arc<DefaultAzureCredential>,
-}
-
-/// A machine with these variables, no instance metadata service unless asked for, and these tools.
-fn machine(variables: &[(&str, &str)], metadata: bool, tools: Arc<Tools>) -> World {
-    let emulator = Emulator::builder().in_memory();
-    if !metadata {
-        emulator
-            .faults()
-            .script(Route::any().host(METADATA), Fault::Hang, None);
-    }
-    let variables: HashMap<String, String> = variables
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let credential = DefaultAzureCredential::builder()
-        .environment(move |name| variables.get(name).cloned())
-        .transport(emulator.transport())
-        .executor(tools.clone())
-        .build()
-        .unwrap();
-    World {
-        emulator,
-        tools,
-        credential,
-    }
-}
-
-async fn token(credential: &DefaultAzureCredential) -> Result<String, String> {
-    let token = credential.get_token(&[SCOPE], None).await;
-    let text = |error: azure_core::Error| super::super::failure::describe(&error);
-    token
-        .map(|token| token.token.secret().to_owned())
-        .map_err(text)
-}
-
-fn principal(emulator: &Emulator, secret: &str) -> Vec<(&'static str, String)> {
-    let identity = emulator.identity();
-    vec![
-        ("AZURE_TENANT_ID", identity.tenant_id().to_owned()),
-        ("AZURE_CLIENT_ID", identity.client_id().to_owned()),
-        ("AZURE_CLIENT_SECRET", secret.to_owned()),
-    ]
-}
-
-fn with_principal(secret: &str, tools: Arc<Tools>) -> World {
-    let variables = principal(&Emulator::builder().in_memory(), secret);
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    machine(&variables, true, tools)
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_service_principal_goes_first() {
@@ -464,85 +343,4 @@ fn one_event_says_who_signed_in_and_why() {
         assert!(event.contains(part), "{event}");
     }
     assert!(!event.contains("token of az"));
-}
-
-/// Runs one ignored test of this file in a process of its own, with these variables and no others of Azure.
-fn in_a_child(test: &str, variables: &[(&str, &str)]) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        &format!("credential::tests::default::{test}"),
-        "--ignored",
-        "--nocapture",
-    ]);
-    for (name, _) in std::env::vars()
-        .filter(|(name, _)| name.starts_with("AZURE_") || name.contains("_ENDPOINT"))
-    {
-        command.env_remove(name);
-    }
-    let output = command.envs(variables.iter().copied()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-#[test]
-fn an_app_service_is_found_in_the_environment() {
-    // https, because the emulator's front for tests without sockets knows no other way to this path.
-    let endpoint = "https://login.microsoftonline.com/msi/token";
-    in_a_child(
-        "child_app_service",
-        &[
-            ("IDENTITY_ENDPOINT", endpoint),
-            ("IDENTITY_HEADER", "emulator-identity-header"),
-        ],
-    );
-}
-
-#[tokio::test(start_paused = true)]
-#[ignore = "run by an_app_service_is_found_in_the_environment, with its variables"]
-async fn child_app_service() {
-    let emulator = Emulator::builder().in_memory();
-    let credential = DefaultAzureCredential::builder()
-        .transport(emulator.transport())
-        .build()
-        .unwrap();
-    token(&credential).await.unwrap();
-    assert_eq!(credential.selected(), Some(CredentialKind::ManagedIdentity));
-    assert_eq!(emulator.log().count(Route::any()), 1, "no probe");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_real_az_on_the_path_is_started() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = std::env::temp_dir().join(format!("config-azure-az-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let az = folder.join("az");
-    std::fs::write(
-        &az,
-        format!("#!/bin/sh\n[ \"$6\" = {SCOPE} ] && echo '{}'\n", az_token()),
-    )
-    .unwrap();
-    std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:/usr/bin:/bin", folder.display());
-    in_a_child(
-        "child_azure_cli",
-        &[
-            ("PATH", &path),
-            ("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential"),
-        ],
-    );
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
-#[tokio::test]
-#[ignore = "run by a_real_az_on_the_path_is_started, with its variables"]
-async fn child_azure_cli() {
-    let credential = DefaultAzureCredential::new().unwrap();
-    assert_eq!(token(&credential).await.unwrap(), "token of az");
-    assert_eq!(credential.selected(), Some(CredentialKind::AzureCli));
 }

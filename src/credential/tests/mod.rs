@@ -2,3 +2,5 @@
 
 mod cached;
 mod default;
+mod machine;
+mod process;

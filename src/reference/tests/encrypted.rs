@@ -9,7 +9,7 @@ use super::super::{KeyIdentifier, Reference, Resolved, SecretPolicy};
 use super::*;
 use crate::error::{Error, ErrorKind, SecretErrorKind};
 
-async fn new_encryptor(emulator: &Emulator, key: &str) -> Result<SettingEncryptor, Error> {
+async fn encryptor_with(emulator: &Emulator, key: &str) -> Result<SettingEncryptor, Error> {
     let key = KeyIdentifier::parse(&emulator.vault("kv-orders").key_uri(key)).unwrap();
     let options = KeyVaultOptions::new().credential(emulator.credential());
     SettingEncryptor::with_transport(&key, options, emulator.transport()).await
@@ -20,7 +20,7 @@ async fn world() -> (Emulator, References, SettingEncryptor) {
     emulator
         .vault("kv-orders")
         .create_key("settings", NewKey::rsa(2048));
-    let encryptor = new_encryptor(&emulator, "settings").await.unwrap();
+    let encryptor = encryptor_with(&emulator, "settings").await.unwrap();
     let references = references(&emulator, KeyVaultOptions::new());
     emulator.log().clear();
     (emulator, references, encryptor)
@@ -98,7 +98,7 @@ async fn a_rotated_key_still_opens_what_its_old_version_closed() {
     let (emulator, references, before) = world().await;
     let old = before.encrypt("old").unwrap();
     emulator.vault("kv-orders").rotate_key("settings");
-    let after = new_encryptor(&emulator, "settings").await.unwrap();
+    let after = encryptor_with(&emulator, "settings").await.unwrap();
     assert_ne!(before.key().version(), after.key().version());
     assert_eq!(opened(&references, &old).await.as_deref(), Ok("old"));
     assert_eq!(
@@ -267,9 +267,9 @@ async fn an_encryptor_takes_rsa_keys_and_ten_kilobytes() {
     emulator
         .vault("kv-orders")
         .create_key("curve", NewKey::ec("P-256"));
-    let error = new_encryptor(&emulator, "curve").await.unwrap_err();
+    let error = encryptor_with(&emulator, "curve").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
-    let error = new_encryptor(&emulator, "absent").await.unwrap_err();
+    let error = encryptor_with(&emulator, "absent").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Reference);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(

@@ -7,6 +7,8 @@ mod gate;
 mod hostile;
 mod hostile_texts;
 mod identifiers;
+#[cfg(target_os = "linux")]
+mod memory;
 mod options;
 mod parsing;
 mod reading;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
-use azure_core::http::response::ResponseBody;
 use azure_core::http::{RawResponse, StatusCode};
 use serde_json::Value;
 
@@ -70,7 +69,7 @@ fn every_recorded_bundle_and_error_is_understood() {
     };
     let (mut secrets, mut keys, mut errors) = (0, 0, 0);
     for (method, status, body) in exchanges {
-        let bytes = || ResponseBody::from_bytes(body.to_string());
+        let bytes = || bytes::Bytes::from(body.to_string());
         if status == 200 && body["value"].is_string() && body["id"].is_string() {
             let id = reference(body["id"].as_str().unwrap()).expect("an identifier");
             let Ok(Resolved::Secret(secret)) = answer::read(bytes(), &id, false) else {
