@@ -5,4 +5,5 @@ mod first_load;
 mod following;
 mod layering;
 mod ownership;
+mod refreshing;
 mod support;

@@ -51,8 +51,8 @@ pub(crate) enum Event {
     },
     /// An event says that a secret changed.
     SecretDirty(SecretId),
-    /// The work under way was dropped without an answer.
-    Abandoned,
+    /// The work under way was dropped, because nobody waits any more.
+    Deserted,
     Shutdown,
 }
 
