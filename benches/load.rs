@@ -81,7 +81,7 @@ fn fill(emulator: &Emulator) {
         } else {
             store.put(Setting::new(
                 &key,
-                &format!("a plain value, number {n}, of ordinary length"),
+                format!("a plain value, number {n}, of ordinary length"),
             ));
         }
     }

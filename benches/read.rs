@@ -65,10 +65,10 @@ fn compare(criterion: &mut Criterion, when: &str, live: &Live<Settings>, bare: &
     group.bench_function("Reader::load", |b| b.iter(|| black_box(reader.load().port)));
     group.bench_function("Live::load", |b| b.iter(|| black_box(live.load().port)));
     group.bench_function("Access::load", |b| {
-        b.iter(|| black_box(Access::<Settings>::load(live).port))
+        b.iter(|| black_box(Access::<Settings>::load(live).port));
     });
     group.bench_function("ArcSwap::load_full", |b| {
-        b.iter(|| black_box(bare.load_full().port))
+        b.iter(|| black_box(bare.load_full().port));
     });
     group.bench_function("ArcSwap::load", |b| b.iter(|| black_box(bare.load().port)));
     group.finish();

@@ -107,15 +107,19 @@ async fn hello(
 
 /// For a readiness probe: what is served is fresh, and newer values are not being refused.
 async fn health(State(app): State<App>) -> Response {
-    let fresh = !app.azure.status().is_stale(Duration::from_secs(600));
+    let store = app.azure.status();
     let (settings, pool) = (app.settings.status(), app.pool.status());
-    let status = match fresh && settings.is_current() && pool.is_current() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let good =
+        !store.is_stale(Duration::from_secs(600)) && settings.is_current() && pool.is_current();
+    let status = if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
+    let age = store.age.unwrap_or_default();
     let text = format!(
-        "store: {}\nsettings: {settings}\npool: {pool}\n",
-        app.azure.status()
+        "store: generation {}, known to be the newest {age:?} ago\nsettings: {settings}\npool: {pool}\n",
+        store.generation
     );
     (status, text).into_response()
 }

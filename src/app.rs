@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::builder::AppConfigurationBuilder;
 use crate::error::Result;
+use crate::event::{Line, Notified, Receiver};
 use crate::live::{Layers, Live, LiveBuilder};
 use crate::load::Pipeline;
 use crate::loaded::Loaded;
@@ -40,6 +41,7 @@ struct Shared {
     refresh: RefreshOptions,
     /// Present once the first load is done.
     engine: OnceCell<Engine>,
+    events: Receiver,
     token: CancellationToken,
 }
 
@@ -65,6 +67,7 @@ impl AppConfiguration {
             startup,
             refresh,
             engine: OnceCell::new(),
+            events: Receiver::default(),
             token,
         };
         Self {
@@ -119,6 +122,58 @@ impl AppConfiguration {
     /// The check failed; the last good generation is still current.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
         self.engine().await?.refresh().await
+    }
+
+    /// Takes the body of an Event Grid delivery, and sees to it that the change arrives without waiting for the interval.
+    ///
+    /// Event Grid's own schema and CloudEvents 1.0 are understood, one event or a batch, at most 1 MiB and 5,000 events:
+    ///
+    /// - App Configuration's `KeyValueModified`, `KeyValueDeleted`, `SnapshotCreated` and `SnapshotModified`: the sync token is
+    ///   taken over, and the store is checked within [`RefreshOptions::push_delay`];
+    /// - Key Vault's `NewVersionCreated`, `NearExpiry` and `Expired` of a secret, certificate or key that a reference points to:
+    ///   it is read again, and nothing else;
+    /// - Event Grid's handshake: answer with [`Notified::validation_response`].
+    ///
+    /// Everything else, even of another store or vault, is reported in the answer and has no effect. No value is taken
+    /// from an event, and checks and reads that events cause are at least 3 s apart for the store and for each vault. Who may
+    /// call is for the application's webhook to decide, as `examples/push.rs` does.
+    ///
+    /// Never blocks and does no I/O.
+    ///
+    /// ```
+    /// use config_azure::{EventOutcome, IgnoreReason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (builder, store) = config_azure::in_memory();
+    /// store.set("title", "Hello");
+    /// let azure = builder.load().await?;
+    ///
+    /// // What a webhook receives:
+    /// let body = br#"[{
+    ///     "id": "84e17ea4-66db-4b54-8050-df8f7763f87b", "topic": "/subscriptions/...", "dataVersion": "1",
+    ///     "subject": "https://in-memory.azconfig.io/kv/title", "eventTime": "2026-06-01T12:00:00Z",
+    ///     "eventType": "Microsoft.AppConfiguration.KeyValueModified",
+    ///     "data": { "key": "title", "etag": "a", "syncToken": "zAJw6V16=MzoxMCMyODA3Mzc3;sn=2807377" }
+    /// }]"#;
+    /// let notified = azure.notify(body)?;
+    /// assert!(notified.is_scheduled());
+    /// let again = azure.notify(body)?;
+    /// assert_eq!(again.events[0].outcome, EventOutcome::Ignored(IgnoreReason::Duplicate));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidEvent`](crate::ErrorKind::InvalidEvent): the body is not one of events. Then none of it has an effect.
+    pub fn notify(&self, body: &[u8]) -> Result<Notified> {
+        let shared = &self.shared;
+        let line = Line {
+            pipeline: &shared.pipeline,
+            engine: shared.engine.get(),
+            push_delay: shared.refresh.most_push_delay(),
+        };
+        shared.events.receive(body, &line)
     }
 
     /// Builds `T` out of your layers and keeps it current. Short for [`live_builder`](Self::live_builder) and `start`.

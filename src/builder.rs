@@ -22,6 +22,9 @@ use crate::tree::{Conflict, KeyCase, KeyPath, Nulls, Shape};
 
 mod assembly;
 mod env;
+mod options;
+
+pub use options::{AppConfigurationOptions, SelectorOptions};
 
 /// Chooses what to load, from where, as whom. Made by [`AppConfiguration::builder`].
 ///

@@ -29,12 +29,19 @@
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
 
 mod app;
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod bench;
 mod blocking;
 mod builder;
 pub mod credential;
 mod de;
 mod environment;
 mod error;
+mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod humantime;
 mod in_memory;
 mod live;
@@ -57,9 +64,10 @@ mod transport;
 mod tree;
 
 pub use app::AppConfiguration;
-pub use builder::AppConfigurationBuilder;
+pub use builder::{AppConfigurationBuilder, AppConfigurationOptions, SelectorOptions};
 pub use de::from_config;
 pub use error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
+pub use event::{EventOutcome, IgnoreReason, Notified, NotifiedEvent};
 pub use in_memory::{InMemoryStore, in_memory};
 pub use live::{
     Closed, Current, CurrentGuard, Derived, Layers, Live, LiveBuilder, LiveStatus, Part, PartRef,
@@ -67,6 +75,8 @@ pub use live::{
 };
 pub use loaded::Loaded;
 pub use publication::Changes;
+#[cfg(feature = "keys")]
+pub use reference::SettingEncryptor;
 pub use reference::{
     CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
     ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,

@@ -106,11 +106,8 @@ impl Publication {
     /// Waits for a generation above `seen`.
     pub(crate) async fn newer_than(&self, seen: u64) {
         let mut generations = self.watch();
-        let newer = generations.wait_for(|generation| *generation > seen).await;
-        if newer.map(drop).is_err() {
-            // Cannot be: the sender lives in `self`. Never is the honest answer.
-            std::future::pending().await
-        }
+        // The sender lives in `self`, so there is no other way for this to end than by a newer one.
+        drop(generations.wait_for(|generation| *generation > seen).await);
     }
 
     /// Says that no further generation will come.

@@ -38,10 +38,16 @@ pub(crate) const PINNED: &str = "config_azure.pinned";
 pub(crate) const SENTINEL_MISSING: &str = "config_azure.sentinel_missing";
 /// Event: the engine, or code that it calls, panicked.
 pub(crate) const PANICKED: &str = "config_azure.panicked";
+/// Event: a typed value, or what is derived from one, was replaced.
+pub(crate) const LIVE_SWAPPED: &str = "config_azure.live_swapped";
+/// Event: new values were not taken over, or for another reason than before; the last good ones stay.
+pub(crate) const LIVE_REFUSED: &str = "config_azure.live_refused";
+/// Event: new values are taken over again.
+pub(crate) const LIVE_RECOVERED: &str = "config_azure.live_recovered";
 
 /// Every name above.
 #[cfg(test)]
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 16] = [
     CHECK,
     READ,
     ASSEMBLE,
@@ -55,6 +61,9 @@ pub(crate) const NAMES: [&str; 13] = [
     PINNED,
     SENTINEL_MISSING,
     PANICKED,
+    LIVE_SWAPPED,
+    LIVE_REFUSED,
+    LIVE_RECOVERED,
 ];
 
 /// A list of names in an event is cut after so many.
@@ -126,6 +135,22 @@ pub(crate) fn sentinel_missing(key: &str, label: Option<&str>) {
 pub(crate) fn panicked(panics: u64) {
     event!(name: PANICKED, target: TARGET, Level::ERROR, panics,
         "the refresh, or code of the application that it calls, panicked; it goes on");
+}
+
+/// `of` is the name of the application's type.
+pub(crate) fn live_swapped(of: &str, generation: u64) {
+    event!(name: LIVE_SWAPPED, target: TARGET, Level::DEBUG, of, generation,
+        "new values are in use");
+}
+
+pub(crate) fn live_refused(of: &str, error: &Error) {
+    event!(name: LIVE_REFUSED, target: TARGET, Level::WARN, of, kind = ?error.kind(), error = %error,
+        "new values cannot be used; the last good ones stay");
+}
+
+pub(crate) fn live_recovered(of: &str, attempts: u32) {
+    event!(name: LIVE_RECOVERED, target: TARGET, Level::INFO, of, attempts,
+        "new values are in use again");
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -81,8 +81,8 @@ fn causes<'a>(
 
 /// At most this many characters of a foreign error are shown.
 const LONGEST: usize = 400;
-/// No word of a message is longer than this, but every token and most keys are.
-const LONGEST_WORD: usize = 36;
+/// A quoted identifier is not longer than this, but every token and most keys are.
+const LONGEST_WORD: usize = 39;
 
 /// The plain words of a foreign message on one line. What could be a token, a key or an answer's body is left out.
 pub(super) fn words(text: &str) -> String {

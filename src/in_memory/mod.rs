@@ -31,7 +31,7 @@ const VAULT: &str = "https://in-memory.vault.azure.net/";
 ///
 /// A complete unit test of a service:
 ///
-/// ```no_run
+/// ```
 /// use config::Config;
 /// use config_azure::{Live, Secret};
 /// use serde::Deserialize;
@@ -71,7 +71,6 @@ const VAULT: &str = "https://in-memory.vault.azure.net/";
 ///     Ok(())
 /// }
 /// ```
-#[must_use]
 pub fn in_memory() -> (AppConfigurationBuilder, InMemoryStore) {
     let store = InMemoryStore::default();
     let builder = crate::AppConfiguration::builder()

@@ -48,6 +48,36 @@ impl<T> LiveBuilder<T> {
     /// A panic in `check` is a refusal. It runs on a thread for blocking work, so it may take its time; it
     /// must not hold this `Live`, which would then keep itself alive.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { listen: String, workers: u16 }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("listen", "0.0.0.0:80");
+    /// # store.set("workers", "0");
+    /// # let azure = builder.load().await?;
+    /// # let layers = config::Config::builder().add_source(azure.clone());
+    /// use config_azure::ErrorKind;
+    ///
+    /// let refused = azure
+    ///     .live_builder::<Settings, _>(layers)
+    ///     .validate(|new, old| {
+    ///         if new.workers == 0 {
+    ///             return Err("at least one worker");
+    ///         }
+    ///         match old {
+    ///             Some(old) if old.listen != new.listen => Err("the address needs a restart"),
+    ///             _ => Ok(()),
+    ///         }
+    ///     })
+    ///     .start()
+    ///     .await
+    ///     .unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Rejected);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// Its error is never printed by this crate, since it may quote a value; it is the
     /// [`source`](std::error::Error::source) of the error that is.
     pub fn validate<E>(
@@ -87,7 +117,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> LiveBuilder<T> {
         };
         let built = recipe.first().await?;
         let clock = Arc::clone(recipe.primary.clock());
-        let slot = Slot::new(Current::new(built, 1), clock);
+        let slot = Slot::new::<T>(Current::new(built, 1), clock);
         let interval = recipe.followed.interval();
         let (owner, token) = Owner::new();
         let follower = Follower {

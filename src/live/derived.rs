@@ -99,7 +99,7 @@ where
     });
     let first = part.latest();
     let first = attempt(&build, first).await?;
-    let slot = Slot::new(first, Arc::clone(part.live().slot.clock()));
+    let slot = Slot::new::<P>(first, Arc::clone(part.live().slot.clock()));
     let (owner, token) = Owner::new();
     let rebuilder = Rebuilder {
         part,
@@ -192,11 +192,7 @@ where
 
     fn refuse(&mut self, error: Error) -> Instant {
         self.failures = self.failures.saturating_add(1);
-        let text = error.to_string();
-        if self.slot.refuse(error) {
-            let derived = std::any::type_name::<P>();
-            tracing::warn!(derived, reason = %text, "not rebuilt, the last good one stays");
-        }
+        self.slot.refuse(error);
         let most = self.part.live().interval;
         later(Instant::now(), backoff(self.failures, most))
     }

@@ -127,12 +127,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Follower<T> {
 
     /// Records why, and returns when to try again.
     fn refuse(&self, error: Error) -> Instant {
-        let text = error.to_string();
-        let kind = error.kind();
-        if self.slot.refuse(error) {
-            let settings = std::any::type_name::<T>();
-            tracing::warn!(settings, ?kind, reason = %text, "new values refused, the last good ones stay");
-        }
+        self.slot.refuse(error);
         later(Instant::now(), self.recipe.followed.interval())
     }
 }

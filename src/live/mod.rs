@@ -47,6 +47,36 @@ use slot::Slot;
 /// It is cheap to clone, and reading never blocks. What a unit of work needs it reads once, at its beginning:
 /// two calls of [`load`](Self::load) can see two generations.
 ///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use config::{Config, Environment};
+/// use config_azure::Live;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Settings {
+///     greeting: String,
+/// }
+///
+/// # let (builder, store) = config_azure::in_memory();
+/// # store.set("greeting", "Hello");
+/// # let azure = builder.load().await?;
+/// let mut live: Live<Settings> = azure
+///     .live(
+///         Config::builder()
+///             .add_source(azure.clone())
+///             .add_source(Environment::with_prefix("SHOP").separator("__")),
+///     )
+///     .await?;
+/// assert_eq!(live.load().greeting, "Hello");
+///
+/// # store.set("greeting", "Welcome");
+/// let now = live.changed().await?;
+/// assert_eq!(now.greeting, "Welcome");
+/// assert_eq!(now.generation(), 2);
+/// # Ok(()) }
+/// ```
+///
 /// The background work ends when the last `Live`, [`Reader`], [`Part`] and [`Derived`] of it is dropped. When
 /// the handle is shut down or the runtime ends, the last value is still served.
 pub struct Live<T> {

@@ -2,6 +2,7 @@
 //! the values.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use config::{Value, ValueKind};
@@ -18,7 +19,7 @@ impl Overlay {
     pub(super) fn of(merged: &Value, own: &str) -> Self {
         let mut walk = Walk {
             own,
-            path: String::new(),
+            trail: Vec::new(),
             layers: BTreeSet::new(),
             found: Vec::new(),
         };
@@ -51,37 +52,41 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
+/// A walk over a merged tree. Paths are only written out for what is kept, which is little of it.
 struct Walk<'a> {
     own: &'a str,
-    path: String,
+    trail: Vec<Step<'a>>,
     layers: BTreeSet<Arc<str>>,
     found: Vec<(Box<str>, Arc<str>)>,
 }
 
-impl Walk<'_> {
-    fn visit(&mut self, value: &Value) {
-        let above = self.path.len();
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl<'a> Walk<'a> {
+    fn visit(&mut self, value: &'a Value) {
         match &value.kind {
             ValueKind::Table(table) => {
                 for (name, value) in table {
-                    if above > 0 {
-                        self.path.push('.');
-                    }
-                    self.path.push_str(name);
-                    self.visit(value);
-                    self.path.truncate(above);
+                    self.step(Step::Name(name), value);
                 }
             }
             ValueKind::Array(list) if !list.is_empty() => {
                 for (index, value) in list.iter().enumerate() {
-                    // Writing to a String cannot fail.
-                    let _ = std::fmt::Write::write_fmt(&mut self.path, format_args!("[{index}]"));
-                    self.visit(value);
-                    self.path.truncate(above);
+                    self.step(Step::Index(index), value);
                 }
             }
             _ => self.leaf(value.origin()),
         }
+    }
+
+    fn step(&mut self, step: Step<'a>, value: &'a Value) {
+        self.trail.push(step);
+        self.visit(value);
+        self.trail.pop();
     }
 
     fn leaf(&mut self, origin: Option<&str>) {
@@ -94,7 +99,20 @@ impl Walk<'_> {
             self.layers.insert(Arc::clone(&layer));
             layer
         });
-        self.found.push((self.path.as_str().into(), layer));
+        self.found.push((self.path(), layer));
+    }
+
+    fn path(&self) -> Box<str> {
+        let mut path = String::new();
+        for step in &self.trail {
+            // Writing to a String cannot fail.
+            let _ = match step {
+                Step::Name(name) if path.is_empty() => path.write_str(name),
+                Step::Name(name) => write!(path, ".{name}"),
+                Step::Index(index) => write!(path, "[{index}]"),
+            };
+        }
+        path.into()
     }
 }
 

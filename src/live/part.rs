@@ -22,6 +22,25 @@ pub struct Part<T, U: ?Sized> {
 
 impl<T> Live<T> {
     /// Watches the part that `select` picks, and wakes when it is no longer equal.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { title: String, limit: u32 }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("title", "a");
+    /// # store.set("limit", "10");
+    /// # let azure = builder.load().await?;
+    /// # let layers = config::Config::builder().add_source(azure.clone());
+    /// # let live: config_azure::Live<Settings> = azure.live(layers).await?;
+    /// let mut limit = live.part(|settings| &settings.limit);
+    /// assert_eq!(*limit.load(), 10);
+    /// # store.set("title", "b");
+    /// # store.set("limit", "20");
+    /// assert_eq!(*limit.changed().await?, 20);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn part<U: PartialEq + ?Sized + 'static>(
         &self,
@@ -49,6 +68,31 @@ impl<T> Live<T> {
 
     /// Builds something from a part (a connection pool from its address and password), and builds it anew
     /// whenever that part changes. See [`Part::derive`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { db: Database }
+    /// # #[derive(serde::Deserialize, PartialEq)]
+    /// # struct Database { host: String }
+    /// # struct Pool(String);
+    /// # impl Pool {
+    /// #     async fn connect(host: &str) -> Result<Self, std::io::Error> { Ok(Self(host.to_owned())) }
+    /// # }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("db:host", "one.example");
+    /// # let azure = builder.load().await?;
+    /// # let layers = config::Config::builder().add_source(azure.clone());
+    /// # let live: config_azure::Live<Settings> = azure.live(layers).await?;
+    /// let mut pool = live
+    ///     .derive(|settings| &settings.db, |db| async move { Pool::connect(&db.host).await })
+    ///     .await?;
+    /// assert_eq!(pool.load().0, "one.example");
+    /// # store.set("db:host", "two.example");
+    /// assert_eq!(pool.changed().await?.0, "two.example");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Rejected`](crate::ErrorKind::Rejected) if the first one cannot be built; the cause is its source.

@@ -14,6 +14,22 @@ use crate::task::Owner;
 /// Reads a [`Live`](crate::Live) in about a nanosecond, by remembering the last snapshot and comparing one
 /// pointer. Make one per worker (a thread, a connection); it wants `&mut self`.
 ///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[derive(serde::Deserialize)]
+/// # struct Settings { limit: u32 }
+/// # let (builder, store) = config_azure::in_memory();
+/// # store.set("limit", "10");
+/// # let azure = builder.load().await?;
+/// # let layers = config::Config::builder().add_source(azure.clone());
+/// # let live: config_azure::Live<Settings> = azure.live(layers).await?;
+/// let mut reader = live.reader();
+/// let worker = std::thread::spawn(move || reader.load().limit);
+/// assert_eq!(worker.join().unwrap(), 10);
+/// # Ok(()) }
+/// ```
+///
 /// It keeps the snapshot that it read last, and the secrets in it, alive until it reads again: a reader that
 /// is put aside should be dropped. Holding one keeps the refresh going, as holding a `Live` does.
 pub struct Reader<T> {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Closed;
 use super::status::{LiveStatus, Refusal};
 use crate::error::Error;
+use crate::telemetry;
 use crate::time::WallClock;
 
 pub(super) struct Slot<V> {
@@ -19,6 +20,8 @@ pub(super) struct Slot<V> {
     refusal: ArcSwapOption<Refusal>,
     closed: CancellationToken,
     clock: Arc<dyn WallClock>,
+    /// The application's name for what is in here.
+    of: &'static str,
 }
 
 /// What is told when a value is replaced.
@@ -29,8 +32,8 @@ pub(super) struct Mark {
 }
 
 impl<V> Slot<V> {
-    /// The first value has generation 1.
-    pub(super) fn new(first: V, clock: Arc<dyn WallClock>) -> Arc<Self> {
+    /// The first value has generation 1. `T` is the application's own type.
+    pub(super) fn new<T>(first: V, clock: Arc<dyn WallClock>) -> Arc<Self> {
         let mark = Mark {
             generation: 1,
             swapped_at: clock.now(),
@@ -41,6 +44,7 @@ impl<V> Slot<V> {
             refusal: ArcSwapOption::empty(),
             closed: CancellationToken::new(),
             clock,
+            of: std::any::type_name::<T>(),
         })
     }
 
@@ -60,32 +64,37 @@ impl<V> Slot<V> {
     }
 
     /// Swaps the next generation in, then tells everybody. `make` gets its number.
-    pub(super) fn accept(&self, make: impl FnOnce(u64) -> V) -> u64 {
+    pub(super) fn accept(&self, make: impl FnOnce(u64) -> V) {
         let generation = self.generation() + 1;
         let next = Arc::new(make(generation));
         let swapped_at = self.clock.now();
         let mut old = None;
+        let mut refusal = None;
         self.mark.send_modify(|mark| {
             old = Some(self.value.swap(next));
-            self.refusal.store(None);
+            refusal = self.refusal.swap(None);
             *mark = Mark {
                 generation,
                 swapped_at,
             };
         });
+        telemetry::live_swapped(self.of, generation);
+        if let Some(refusal) = refusal {
+            telemetry::live_recovered(self.of, refusal.attempts());
+        }
         // The old value may be the last of its kind, and dropping it is the application's code.
         drop(old);
-        generation
     }
 
-    /// Keeps the current value, and says why. Returns true if this is news: the first refusal since the last
+    /// Keeps the current value, and says why. It is only told if it is news: the first refusal since the last
     /// success, or one with another reason.
-    pub(super) fn refuse(&self, error: Error) -> bool {
+    pub(super) fn refuse(&self, error: Error) {
         let before = self.refusal.load_full();
         let refusal = Refusal::after(before.as_deref(), error, self.clock.now());
-        let news = refusal.is_news_after(before.as_deref());
+        if refusal.is_news_after(before.as_deref()) {
+            telemetry::live_refused(self.of, refusal.error());
+        }
         self.refusal.store(Some(Arc::new(refusal)));
-        news
     }
 
     /// Forgets a report of slowness that came at the same time as the answer.

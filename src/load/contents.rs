@@ -67,11 +67,18 @@ fn resolve(
     selected: &Selected,
     phase: Phase,
 ) -> Result<Option<Arc<Resolved>>, SecretError> {
-    let held = pipeline.references().held(&reference.id);
-    let error = match (pipeline.failure(&reference.id), &held) {
-        (None, Some(held)) => return Ok(Some(Arc::clone(held))),
-        (Some(failure), held) => failure.to_error(&reference.id, &selected.setting, held.is_some()),
-        (None, None) => unread(&reference.id, selected),
+    let references = pipeline.references();
+    let opened = references
+        .held(&reference.id)
+        .map(|held| references.open(reference, held))
+        .transpose();
+    let held = opened.as_ref().ok().cloned().flatten();
+    let error = match (pipeline.failure(&reference.id), opened) {
+        (None, Ok(Some(opened))) => return Ok(Some(opened)),
+        (None, Ok(None)) => unread(&reference.id, selected),
+        (Some(failure), _) | (None, Err(failure)) => {
+            failure.to_error(&reference.id, &selected.setting, held.is_some())
+        }
     };
     let default = match phase {
         Phase::Startup => SecretPolicy::Fail,
@@ -80,7 +87,7 @@ fn resolve(
     match (
         reference
             .policy
-            .or_else(|| pipeline.references().decide(&error))
+            .or_else(|| references.decide(&error))
             .unwrap_or(default),
         held,
     ) {
@@ -122,14 +129,14 @@ fn content<'a>(used: &'a Use<'_>) -> Content<'a> {
         version: resolved.version().map(Arc::from),
     };
     match &**resolved {
-        Resolved::Secret(_) => Content::Secret {
-            text: Arc::new(Held(Arc::clone(resolved))),
-            origin,
-            parse_json: reference.parse_json && resolved.is_json(),
-        },
         Resolved::Key(key) => Content::Key {
             jwk: &key.jwk,
             origin,
+        },
+        _ => Content::Secret {
+            text: Arc::new(Held(Arc::clone(resolved))),
+            origin,
+            parse_json: reference.parse_json && resolved.is_json(),
         },
     }
 }
@@ -145,7 +152,7 @@ fn flag(flag: &FeatureFlag) -> Flag<'_> {
 fn identifier(id: &ReferenceId) -> Arc<str> {
     let collection = match id {
         ReferenceId::Secret(_) => "secrets",
-        ReferenceId::Key(_) => "keys",
+        _ => "keys",
     };
     format!("{}/{collection}/{}", id.vault_host(), id.name()).into()
 }
@@ -157,7 +164,7 @@ impl SecretText for Held {
     fn expose(&self) -> &str {
         match &*self.0 {
             Resolved::Secret(secret) => secret.value().expose_secret(),
-            Resolved::Key(_) => "",
+            _ => "",
         }
     }
 }

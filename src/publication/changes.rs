@@ -14,6 +14,22 @@ use crate::tree::{ChangeSet, Tree};
 /// but the generation that it last saw stays in memory until it asks again.
 ///
 /// Holding it keeps the refresh going.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (builder, store) = config_azure::in_memory();
+/// # store.set("db:host", "one.example");
+/// # let azure = builder.load().await?;
+/// let mut changes = azure.changes();
+/// # store.set("db:host", "two.example");
+/// # store.set("db:port", "5432");
+/// if let Some(changed) = changes.next().await {
+///     assert_eq!(changed.to_string(), "~db.host, +db.port");
+///     assert!(changed.touches("db"));
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Changes {
     feed: Feed,
     seen: Option<Arc<Loaded>>,

@@ -57,6 +57,8 @@ pub(super) fn read(
         ReferenceId::Secret(_) => secret(body, asked, exact),
         #[cfg(feature = "keys")]
         ReferenceId::Key(_) => super::key::read(body, asked, exact),
+        #[cfg(feature = "keys")]
+        ReferenceId::ContentKey(_) => super::key::unwrapped(body, asked, exact),
         #[cfg(not(feature = "keys"))]
         ReferenceId::Key(_) => Err(Trouble::answer("keys need the feature `keys`")),
     }

@@ -6,13 +6,18 @@ use azure_core::credentials::TokenCredential;
 use azure_core::http::response::ResponseBody;
 use azure_core::http::{ClientOptions, HttpClient, RetryOptions, Transport};
 #[cfg(feature = "keys")]
-use azure_security_keyvault_keys::models::KeyClientGetKeyOptions;
+use azure_security_keyvault_keys::models::{
+    EncryptionAlgorithm, KeyClientGetKeyOptions, KeyOperationParameters,
+};
 #[cfg(feature = "keys")]
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use azure_security_keyvault_secrets::models::SecretClientGetSecretOptions;
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 
-use super::identifier::{Collection, ObjectId};
+use super::ReferenceId;
+#[cfg(feature = "keys")]
+use super::encrypted::ContentKeyId;
+use super::identifier::Collection;
 
 /// A client. It is made without any I/O, and its first request draws the vault's challenge.
 pub(super) enum Client {
@@ -40,8 +45,13 @@ impl Client {
         }
     }
 
-    /// Reads one object. The answer's body is not looked at yet.
-    pub(super) async fn get(&self, id: &ObjectId) -> azure_core::Result<ResponseBody> {
+    /// Reads one object, or has one unwrapped. The answer's body is not looked at yet.
+    pub(super) async fn get(&self, id: &ReferenceId) -> azure_core::Result<ResponseBody> {
+        #[cfg(feature = "keys")]
+        if let (Self::Keys(client), ReferenceId::ContentKey(id)) = (self, id) {
+            return unwrap(client, id).await;
+        }
+        let id = id.parts();
         let version = id.version().map(str::to_owned);
         match self {
             Self::Secrets(client) => {
@@ -63,6 +73,18 @@ impl Client {
             }
         }
     }
+}
+
+#[cfg(feature = "keys")]
+async fn unwrap(client: &KeyClient, id: &ContentKeyId) -> azure_core::Result<ResponseBody> {
+    let parameters = KeyOperationParameters {
+        algorithm: Some(EncryptionAlgorithm::RsaOaep256),
+        value: Some(id.wrapped.to_vec()),
+        ..KeyOperationParameters::default()
+    };
+    let version = id.key.version().unwrap_or_default();
+    let response = client.unwrap_key(id.key.name(), version, parameters.try_into()?, None);
+    Ok(response.await?.into_body())
 }
 
 impl Setup<'_> {

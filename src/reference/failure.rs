@@ -57,10 +57,15 @@ impl ReadFailure {
         setting: &ConfigurationSetting,
         read_before: bool,
     ) -> SecretError {
-        let mut error = SecretError::new(self.kind)
+        let error = SecretError::new(self.kind)
             .with_setting(setting.key(), setting.label().as_str())
-            .with_secret(id.vault_host(), id.name(), id.version())
             .with_read_before(read_before);
+        self.about(id, error)
+    }
+
+    /// Completes an error by what failed, and how.
+    pub(super) fn about(&self, id: &ReferenceId, error: SecretError) -> SecretError {
+        let mut error = error.with_secret(id.vault_host(), id.name(), id.version());
         if let Some(status) = self.status {
             error = error.with_status(status);
         }
@@ -117,7 +122,7 @@ impl Trouble {
     }
 
     /// From an error of the Azure SDK's pipeline, or of the transport under it.
-    pub(super) fn of(error: azure_core::Error, today: SystemTime) -> Self {
+    pub(super) fn of(error: azure_core::Error, asked: &ReferenceId, today: SystemTime) -> Self {
         if let Some(failure) = CredentialFailure::in_error(&error) {
             return Self::new(Reach::Vault, no_token(failure));
         }
@@ -151,12 +156,23 @@ impl Trouble {
         };
         let said = Said::by(error);
         let (kind, reach) = classify(status, &said, wish);
+        #[cfg(feature = "keys")]
+        if let (400, ReferenceId::ContentKey(_)) = (status, asked) {
+            return undecryptable("the key does not open the content key");
+        }
         let mut failure = ReadFailure::new(kind);
         failure.status = Some(status);
-        failure.hint = hint(kind, &said);
+        failure.hint = hint(kind, &said, asked);
         failure.code = said.code;
         Self::new(reach, failure)
     }
+}
+
+/// An encrypted setting that cannot be opened.
+#[cfg(feature = "keys")]
+pub(super) fn undecryptable(hint: &'static str) -> Trouble {
+    let failure = ReadFailure::new(SecretErrorKind::Undecryptable).with_hint(hint);
+    Trouble::new(Reach::Secret, failure)
 }
 
 /// What the guard of the transport did not let pass.
@@ -198,10 +214,13 @@ fn classify(status: u16, said: &Said, wish: Option<Duration>) -> (SecretErrorKin
     }
 }
 
-fn hint(kind: SecretErrorKind, said: &Said) -> Option<&'static str> {
+fn hint(kind: SecretErrorKind, said: &Said, asked: &ReferenceId) -> Option<&'static str> {
     match kind {
         SecretErrorKind::Forbidden => Some(match said.code.as_deref() {
-            Some("ForbiddenByRbac") => "grant the role `Key Vault Secrets User` on the vault",
+            Some("ForbiddenByRbac") => match asked {
+                ReferenceId::Secret(_) => "grant the role `Key Vault Secrets User` on the vault",
+                _ => "grant the role `Key Vault Crypto User` on the vault",
+            },
             Some("ForbiddenByFirewall" | "ForbiddenByConnection") => {
                 "the vault's firewall does not admit this address"
             }

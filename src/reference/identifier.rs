@@ -138,6 +138,12 @@ impl ObjectId {
     }
 }
 
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {:?}", self.vault_url, self.name, self.version)
+    }
+}
+
 impl PartialEq for ObjectId {
     fn eq(&self, other: &Self) -> bool {
         self.identity().eq(other.identity())

@@ -1,12 +1,17 @@
-//! Keys: the public half, as a JSON Web Key (provider-spec 3.2).
+//! Answers about keys: the public half as a JSON Web Key (provider-spec 3.2), and content keys that were unwrapped.
 
+use azure_core::base64::decode_url_safe;
 use azure_core::http::response::ResponseBody;
+use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::secret::Secret;
+
 use super::ReferenceId;
 use super::answer::{Attributes, checked, parse};
-use super::failure::Trouble;
+use super::encrypted::ContentKey;
+use super::failure::{Trouble, undecryptable};
 use super::resolved::{Resolved, ResolvedKey};
 
 /// A key bundle.
@@ -35,4 +40,30 @@ pub(super) fn read(
         version: id.version().map(Into::into),
         life: bundle.attributes.unwrap_or_default().into(),
     }))
+}
+
+/// The answer to `unwrapKey`.
+#[derive(Deserialize)]
+struct Operation {
+    kid: Option<Box<str>>,
+    value: Option<Secret>,
+}
+
+pub(super) fn unwrapped(
+    body: ResponseBody,
+    asked: &ReferenceId,
+    exact: bool,
+) -> Result<Resolved, Trouble> {
+    let operation = parse::<Operation>(body)?;
+    checked(operation.kid.as_deref(), asked, exact)?;
+    let value = operation
+        .value
+        .ok_or_else(|| Trouble::answer("the vault's answer has no value"))?;
+    let bytes = decode_url_safe(value.expose_secret())
+        .map(Zeroizing::new)
+        .ok();
+    bytes
+        .and_then(|bytes| ContentKey::new(&bytes))
+        .map(Resolved::ContentKey)
+        .ok_or_else(|| undecryptable("what was unwrapped is not an AES-256 key"))
 }

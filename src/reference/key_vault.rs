@@ -126,8 +126,8 @@ impl Vault {
 
     async fn send(&self, id: &ReferenceId) -> Result<Resolved, Trouble> {
         let exchange = async {
-            let body = self.client.get(id.parts()).await;
-            let body = body.map_err(|error| Trouble::of(error, self.clock.now()))?;
+            let body = self.client.get(id).await;
+            let body = body.map_err(|error| Trouble::of(error, id, self.clock.now()))?;
             answer::read(body, id, self.exact)
         };
         match tokio::time::timeout(self.timeout, exchange).await {

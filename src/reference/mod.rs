@@ -7,8 +7,13 @@
 mod answer;
 mod audit;
 mod cache;
+mod changed;
 mod client;
+#[cfg(feature = "keys")]
+mod encrypted;
 mod failure;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod gate;
 mod identifier;
 #[cfg(feature = "keys")]
@@ -25,12 +30,15 @@ mod retry_after;
 mod tests;
 mod vault_credential;
 
+#[cfg(feature = "keys")]
+pub use encrypted::SettingEncryptor;
 pub use identifier::{CertificateIdentifier, KeyIdentifier, SecretIdentifier};
 pub use options::{KeyVaultOptions, SecretPolicy, VaultOptions};
 pub use parse::SecretReference;
 pub use resolved::ResolvedSecret;
 pub use resolver::{EnvironmentResolver, MapResolver, ResolverOrder, SecretResolver};
 
+pub(crate) use changed::ChangedObject;
 pub(crate) use failure::ReadFailure;
 pub(crate) use references::References;
 pub(crate) use resolved::{Life, Resolved, ResolvedKey};
@@ -44,6 +52,9 @@ use identifier::{Collection, ObjectId};
 pub(crate) enum ReferenceId {
     Secret(SecretIdentifier),
     Key(KeyIdentifier),
+    /// A content key, which a key in the vault has wrapped.
+    #[cfg(feature = "keys")]
+    ContentKey(encrypted::ContentKeyId),
 }
 
 impl ReferenceId {
@@ -69,13 +80,15 @@ impl ReferenceId {
         match self {
             Self::Secret(id) => id.parts(),
             Self::Key(id) => id.parts(),
+            #[cfg(feature = "keys")]
+            Self::ContentKey(id) => id.key.parts(),
         }
     }
 
     fn collection(&self) -> Collection {
         match self {
             Self::Secret(_) => Collection::Secrets,
-            Self::Key(_) => Collection::Keys,
+            _ => Collection::Keys,
         }
     }
 }
@@ -85,6 +98,8 @@ impl fmt::Display for ReferenceId {
         match self {
             Self::Secret(id) => id.fmt(f),
             Self::Key(id) => id.fmt(f),
+            #[cfg(feature = "keys")]
+            Self::ContentKey(id) => id.key.fmt(f),
         }
     }
 }
@@ -103,4 +118,7 @@ pub(crate) struct Reference {
     pub(crate) policy: Option<SecretPolicy>,
     /// Whether a value whose content type says JSON is read as a table.
     pub(crate) parse_json: bool,
+    /// The encrypted value that the referenced content key opens.
+    #[cfg(feature = "keys")]
+    pub(crate) sealed: Option<encrypted::Sealed>,
 }

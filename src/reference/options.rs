@@ -67,6 +67,7 @@ pub struct KeyVaultOptions {
     pub(super) resolvers: Vec<(ResolverOrder, Arc<dyn SecretResolver>)>,
     pub(super) resolve_keys: bool,
     pub(super) json_secrets: bool,
+    pub(super) decrypt_settings: bool,
     pub(super) api_version: Option<Box<str>>,
     pub(super) timeout: Duration,
     expiry_warning: Duration,
@@ -96,6 +97,7 @@ impl KeyVaultOptions {
             resolvers: Vec::new(),
             resolve_keys: false,
             json_secrets: false,
+            decrypt_settings: true,
             api_version: None,
             timeout: READ_TIMEOUT,
             expiry_warning: EXPIRY_WARNING,
@@ -204,6 +206,14 @@ impl KeyVaultOptions {
     #[must_use]
     pub fn json_secrets(mut self, json: bool) -> Self {
         self.json_secrets = json;
+        self
+    }
+
+    /// Whether settings with the content type `application/jose` are decrypted with a Key Vault key. Default `true`;
+    /// without the feature `keys` each of them is then an error. With `false` they are text like any other.
+    #[must_use]
+    pub fn decrypt_settings(mut self, decrypt: bool) -> Self {
+        self.decrypt_settings = decrypt;
         self
     }
 

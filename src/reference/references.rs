@@ -19,6 +19,9 @@ use crate::transport::Origin;
 
 use super::audit::Audit;
 use super::cache::Cache;
+use super::changed::ChangedObject;
+#[cfg(feature = "keys")]
+use super::encrypted::{Jwe, unseal};
 use super::failure::ReadFailure;
 use super::identifier::{Collection, KeyIdentifier, SecretIdentifier};
 use super::key_vault::{Parts, Vault};
@@ -109,7 +112,19 @@ impl References {
         &self,
         setting: &ConfigurationSetting,
     ) -> Option<Result<Reference, SecretError>> {
-        (setting.kind() == ContentKind::SecretReference).then(|| self.0.parse(setting))
+        match setting.kind() {
+            ContentKind::SecretReference => Some(self.0.parse(setting)),
+            ContentKind::Encrypted if self.0.options.decrypt_settings => {
+                Some(self.0.parse_encrypted(setting))
+            }
+            _ => None,
+        }
+    }
+
+    /// Decides whether the vault of an object that an event names may be asked at all.
+    pub(crate) fn admits(&self, object: &ChangedObject) -> bool {
+        let admitted = self.0.policy.check(object.collection(), object.id());
+        admitted.is_ok()
     }
 
     /// The last value that was read.
@@ -136,6 +151,23 @@ impl References {
             .boxed()
         };
         entry.join(begin).await
+    }
+
+    /// What a setting gets out of what its reference resolved to: the same, or the value that it opens.
+    pub(crate) fn open(
+        &self,
+        reference: &Reference,
+        resolved: Arc<Resolved>,
+    ) -> Result<Arc<Resolved>, ReadFailure> {
+        #[cfg(feature = "keys")]
+        if let (Some(sealed), Resolved::ContentKey(key)) = (&reference.sealed, &*resolved) {
+            let opened = unseal(sealed, key)
+                .map_err(|flaw| ReadFailure::new(SecretErrorKind::Undecryptable).with_hint(flaw))?;
+            return Ok(Arc::new(Resolved::Secret(opened)));
+        }
+        #[cfg(not(feature = "keys"))]
+        let _ = reference;
+        Ok(resolved)
     }
 
     /// What the application's own rule says about a failure.
@@ -167,33 +199,53 @@ const BUSY_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Inner {
     fn parse(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
-        let error =
-            |kind| SecretError::new(kind).with_setting(setting.key(), setting.label().as_str());
-        let invalid = |flaw| error(SecretErrorKind::InvalidReference).with_hint(flaw);
+        let invalid = |flaw| error_of(setting, SecretErrorKind::InvalidReference).with_hint(flaw);
         let (collection, id) = parse::target(setting.value()).map_err(invalid)?;
         let named = |flaw| invalid(flaw).with_secret(id.vault_host(), id.name(), id.version());
-        match collection {
+        let id = match collection {
             Collection::Certificates => return Err(named(parse::CERTIFICATE)),
             Collection::Keys if !self.options.resolve_keys => return Err(named(parse::KEY)),
-            Collection::Keys | Collection::Secrets => {}
-        }
-        self.policy.check(collection, &id).map_err(|flaw| {
-            error(SecretErrorKind::ForeignVault)
-                .with_vault(id.vault_host())
-                .with_hint(flaw)
-        })?;
-        let policy = match setting.tag(SecretPolicy::TAG) {
-            None => None,
-            Some(text) => Some(SecretPolicy::of_tag(text).ok_or_else(|| named(parse::POLICY_TAG))?),
-        };
-        let id = match collection {
             Collection::Keys => ReferenceId::Key(KeyIdentifier::from_parts(id)),
-            _ => ReferenceId::Secret(SecretIdentifier::from_parts(id)),
+            Collection::Secrets => ReferenceId::Secret(SecretIdentifier::from_parts(id)),
         };
+        self.admit(&id, setting)?;
+        let policy = policy_of(setting)?;
         Ok(Reference {
             id,
             policy,
             parse_json: self.options.json_secrets,
+            #[cfg(feature = "keys")]
+            sealed: None,
+        })
+    }
+
+    /// An encrypted setting refers to the content key that opens it.
+    #[cfg(feature = "keys")]
+    fn parse_encrypted(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
+        let Jwe { key, sealed } = Jwe::parse(setting.value().unwrap_or_default())
+            .map_err(|flaw| error_of(setting, SecretErrorKind::Undecryptable).with_hint(flaw))?;
+        let id = ReferenceId::ContentKey(key);
+        self.admit(&id, setting)?;
+        Ok(Reference {
+            policy: policy_of(setting)?,
+            parse_json: self.options.json_secrets,
+            sealed: Some(sealed),
+            id,
+        })
+    }
+
+    #[cfg(not(feature = "keys"))]
+    fn parse_encrypted(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
+        Err(error_of(setting, SecretErrorKind::Undecryptable)
+            .with_hint("encrypted settings need the feature `keys` of config-azure"))
+    }
+
+    fn admit(&self, id: &ReferenceId, setting: &ConfigurationSetting) -> Result<(), SecretError> {
+        let admitted = self.policy.check(id.collection(), id.parts());
+        admitted.map(drop).map_err(|flaw| {
+            error_of(setting, SecretErrorKind::ForeignVault)
+                .with_vault(id.vault_host())
+                .with_hint(flaw)
         })
     }
 
@@ -318,6 +370,21 @@ impl Inner {
     fn vaults(&self) -> MutexGuard<'_, Vaults> {
         self.vaults.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn error_of(setting: &ConfigurationSetting, kind: SecretErrorKind) -> SecretError {
+    SecretError::new(kind).with_setting(setting.key(), setting.label().as_str())
+}
+
+/// The policy in the setting's own tag.
+fn policy_of(setting: &ConfigurationSetting) -> Result<Option<SecretPolicy>, SecretError> {
+    let tag = setting.tag(SecretPolicy::TAG);
+    tag.map(|text| {
+        SecretPolicy::of_tag(text).ok_or_else(|| {
+            error_of(setting, SecretErrorKind::InvalidReference).with_hint(parse::POLICY_TAG)
+        })
+    })
+    .transpose()
 }
 
 /// There is no such secret, or nobody who could ask for it.

@@ -158,6 +158,9 @@ pub(crate) struct ResolvedKey {
 pub(crate) enum Resolved {
     Secret(ResolvedSecret),
     Key(ResolvedKey),
+    /// Opens encrypted settings; it is never a setting's value itself.
+    #[cfg(feature = "keys")]
+    ContentKey(super::encrypted::ContentKey),
 }
 
 impl Resolved {
@@ -165,13 +168,15 @@ impl Resolved {
         match self {
             Self::Secret(secret) => secret.version(),
             Self::Key(key) => key.version.as_deref(),
+            #[cfg(feature = "keys")]
+            Self::ContentKey(_) => None,
         }
     }
 
     pub(crate) fn content_type(&self) -> Option<&str> {
         match self {
             Self::Secret(secret) => secret.content_type(),
-            Self::Key(_) => None,
+            _ => None,
         }
     }
 
@@ -185,6 +190,8 @@ impl Resolved {
         match self {
             Self::Secret(secret) => secret.life(),
             Self::Key(key) => key.life,
+            #[cfg(feature = "keys")]
+            Self::ContentKey(_) => Life::default(),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::status::Status;
 use crate::error::Result;
 use crate::load::{Candidate, Pipeline};
 use crate::publication::Publication;
-use crate::reference::{ReadFailure, ReferenceId};
+use crate::reference::{ChangedObject, ReadFailure, ReferenceId};
 use crate::task;
 use crate::time::Instant;
 
@@ -203,28 +203,36 @@ impl Engine {
 
     /// An event says that the store changed: check it at a random moment within this time. False if nothing runs.
     pub(crate) fn store_changed(&self, within: Duration) -> bool {
-        self.inline.is_none() && self.inbox.send(Message::StoreDirty { within }).is_ok()
+        self.is_running() && self.inbox.send(Message::StoreDirty { within }).is_ok()
     }
 
-    /// An event says that an object of a vault has a new version. Gives how many references that concerns.
-    pub(crate) fn object_changed(&self, vault_host: &str, name: &str) -> usize {
-        if self.inline.is_some() {
+    /// An event says that an object of a vault has changed. Gives how many references that concerns.
+    pub(crate) fn object_changed(&self, object: &ChangedObject) -> usize {
+        if !self.is_running() {
             return 0;
         }
-        let named = |id: &ReferenceId| {
-            !id.is_versioned()
-                && id.vault_host() == vault_host
-                && id.name().eq_ignore_ascii_case(name)
-        };
-        let ids = self.shared.machine().names.matching(named);
+        let concerned = |id: &ReferenceId| object.concerns(id);
+        let ids = self.shared.machine().names.matching(concerned);
         let told = ids
             .into_iter()
             .map(|id| self.inbox.send(Message::SecretDirty(id)));
         told.filter(|told| told.is_ok()).count()
     }
 
+    /// True if any reference points to this vault.
+    pub(crate) fn uses_vault(&self, host: &str) -> bool {
+        let machine = self.shared.machine();
+        let there = machine.names.matching(|id| id.vault_host() == host);
+        !there.is_empty()
+    }
+
+    /// True while a task refreshes.
+    pub(crate) fn is_running(&self) -> bool {
+        self.inline.is_none() && !self.ended.is_cancelled()
+    }
+
     pub(crate) fn status(&self) -> Status {
-        let running = self.inline.is_none() && !self.ended.is_cancelled();
+        let running = self.is_running();
         let grace = self.shared.options.grace();
         Status::of(
             &self.shared.machine(),

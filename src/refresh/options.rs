@@ -28,12 +28,15 @@ pub struct RefreshOptions {
     jitter: f64,
     settle: Duration,
     stale_after: Option<Duration>,
+    push_delay: Duration,
     sentinels: Vec<Sentinel>,
 }
 
 const EVERY: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_secs(1);
 const JITTER: f64 = 0.2;
+const PUSH_DELAY: Duration = Duration::from_secs(30);
+const LONGEST_PUSH_DELAY: Duration = Duration::from_secs(3_600);
 const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 impl Default for RefreshOptions {
@@ -52,6 +55,7 @@ impl RefreshOptions {
             jitter: JITTER,
             settle: Duration::ZERO,
             stale_after: None,
+            push_delay: PUSH_DELAY,
             sentinels: Vec::new(),
         }
     }
@@ -120,6 +124,17 @@ impl RefreshOptions {
         self
     }
 
+    /// An event given to [`notify`](crate::AppConfiguration::notify) is followed by a check of the store at a random
+    /// moment within this time. Default 30 s; zero checks at once; at most one hour.
+    ///
+    /// It spreads the checks of a fleet that learns of a change at one moment; choose it so that instances divided by seconds
+    /// is a rate that the store bears. Secrets are read without it: an event names one of them, and a vault bears far more.
+    #[must_use]
+    pub fn push_delay(mut self, most: Duration) -> Self {
+        self.push_delay = most;
+        self
+    }
+
     /// Checks every option.
     pub(crate) fn validate(&self) -> Result<()> {
         let intervals = [self.every, self.flags_every];
@@ -142,6 +157,11 @@ impl RefreshOptions {
         {
             return Err(Error::option("RefreshOptions::sentinel has an empty key"));
         }
+        if self.push_delay > LONGEST_PUSH_DELAY {
+            return Err(Error::option(
+                "RefreshOptions::push_delay is at most one hour",
+            ));
+        }
         if let Some(every) = self.every
             && self.settle > every.saturating_mul(10)
         {
@@ -159,6 +179,11 @@ impl RefreshOptions {
     /// How often the store is checked; the default while it is not checked at all.
     pub(crate) fn interval(&self) -> Duration {
         self.every.unwrap_or(EVERY)
+    }
+
+    /// A check that an event asks for begins within this time.
+    pub(crate) fn most_push_delay(&self) -> Duration {
+        self.push_delay
     }
 
     /// The interval of the store, if it is checked at all.
@@ -198,6 +223,7 @@ mod tests {
             RefreshOptions::new().jitter(f64::NAN),
             RefreshOptions::new().sentinel("", ""),
             RefreshOptions::new().settle(Duration::from_secs(301)),
+            RefreshOptions::new().push_delay(Duration::from_secs(3_601)),
         ];
         for options in refused {
             let error = options.validate().unwrap_err();

@@ -125,7 +125,7 @@ impl State {
             Event::RefreshNow(callers) => self.waiting.extend(callers),
             Event::StoreDirty { within } => {
                 let delay = within.mul_f64(self.rng.f64());
-                self.store.dirty(later(now, delay));
+                self.store.dirty(later(now, delay), later(now, within));
             }
             Event::SecretDirty(id) => _ = self.reads.force_one(id, now),
             Event::Deserted if self.is_periodic() => self.desert(now),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 mod content_type;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod set;
 mod warning;
 

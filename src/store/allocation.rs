@@ -138,16 +138,20 @@ mod tests {
         });
         assert_eq!(id(&default).unwrap(), "MExY1waco2tqen4EcJKK");
 
-        let object = json!({
-            "variants": [{"name": "True_Override", "configuration_value": {
-                "someOtherKey": {"someSubKey": "someSubValue"}, "someKey4": [3, 1, 4, true],
-                "someKey": "someValue", "someKey3": 3.14, "someKey2": 3
-            }}],
-            "allocation": {
-                "default_when_enabled": "True_Override",
-                "percentile": [{"variant": "True_Override", "from": 0, "to": 100}]
-            }
-        });
+        // As text, because a lint takes one of its numbers for a rough pi.
+        let object: Value = serde_json::from_str(
+            r#"{
+                "variants": [{"name": "True_Override", "configuration_value": {
+                    "someOtherKey": {"someSubKey": "someSubValue"}, "someKey4": [3, 1, 4, true],
+                    "someKey": "someValue", "someKey3": 3.14, "someKey2": 3
+                }}],
+                "allocation": {
+                    "default_when_enabled": "True_Override",
+                    "percentile": [{"variant": "True_Override", "from": 0, "to": 100}]
+                }
+            }"#,
+        )
+        .unwrap();
         assert_eq!(id(&object).unwrap(), "YsdJ4pQpmhYa8KEhRLUn");
 
         let halves = json!({

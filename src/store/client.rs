@@ -91,7 +91,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    pub(super) fn as_of(mut self, moment: Option<SystemTime>) -> Self {
+    pub(super) fn at_moment(mut self, moment: Option<SystemTime>) -> Self {
         self.as_of = moment;
         self
     }
@@ -280,7 +280,7 @@ impl EndpointClient {
             }
             304 if call.known.is_some() => Ok(Answer::Unchanged),
             404 => Ok(Answer::Absent),
-            200..400 => Err(self
+            _ if status < 400 => Err(self
                 .protocol("the answer has a status that makes no sense here")
                 .with_status(status)),
             _ => Err(from_status(

@@ -73,7 +73,7 @@ fn backoff(failures: u32) -> Duration {
     step.mul_f64(0.75 + fastrand::f64() / 2.0)
 }
 
-/// What [`AppConfiguration::status`](crate) shows of an endpoint.
+/// How one endpoint of a store fares.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EndpointStatus {
@@ -189,7 +189,7 @@ impl Fleet {
 
     /// The endpoints to try for one operation. Those that back off come last: they are asked only if all others
     /// failed. Those that asked for a pause are not asked before its end.
-    pub(super) fn attempts(&self) -> Attempts<'_> {
+    pub(super) fn attempts(&self, deadline: Duration) -> Attempts<'_> {
         let now = Instant::now();
         let mut open: Vec<Arc<Member>> = self.members();
         self.rotated(&mut open);
@@ -204,6 +204,7 @@ impl Fleet {
         };
         Attempts {
             fleet: self,
+            deadline: later(now, deadline),
             errors: Vec::new(),
             stands_in,
             closed_for,
@@ -237,6 +238,8 @@ impl Fleet {
 /// One operation's way through the endpoints.
 pub(super) struct Attempts<'a> {
     fleet: &'a Fleet,
+    /// For all endpoints together.
+    deadline: Instant,
     members: std::vec::IntoIter<Arc<Member>>,
     errors: Vec<Error>,
     /// True if the endpoint that would come first is left out.
@@ -256,13 +259,33 @@ impl Attempts<'_> {
         Ok(member)
     }
 
-    pub(super) fn succeeded(&self, member: &Member) {
-        self.fleet.succeeded(member);
+    /// Does the work at an endpoint, in its share of the time: one that is merely slow must leave some for those
+    /// that come after it. `None` if it failed and the next one should be tried.
+    pub(super) async fn at<T>(
+        &mut self,
+        member: &Member,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<Option<T>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let sharing = u32::try_from(self.members.len() + 1).unwrap_or(u32::MAX);
+        let error = match tokio::time::timeout(left / sharing, work).await {
+            Ok(Ok(done)) => {
+                self.fleet.succeeded(member);
+                return Ok(Some(done));
+            }
+            Ok(Err(error)) => error,
+            Err(_) => Error::new(
+                ErrorKind::Timeout,
+                "the store did not answer everything in time",
+            )
+            .with_endpoint(member.client.endpoint().as_str()),
+        };
+        self.failed(member, error).map(|()| None)
     }
 
     /// Notes a failure. An error that no other endpoint would do better with comes straight back, and costs the
     /// endpoint nothing.
-    pub(super) fn failed(&mut self, member: &Member, error: Error) -> Result<()> {
+    fn failed(&mut self, member: &Member, error: Error) -> Result<()> {
         if !is_failoverable(&error) {
             return Err(error);
         }

@@ -1,6 +1,7 @@
 //! HMAC-SHA256 signatures (provider-spec 2.1).
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::{digest, hmac};
 use azure_core::base64;
@@ -13,7 +14,8 @@ const SIGNED_HEADERS: &str = "x-ms-date;host;x-ms-content-sha256";
 #[derive(Clone)]
 pub(crate) struct AccessKey {
     id: Box<str>,
-    key: hmac::Key,
+    /// Shared, because it is a kilobyte wide.
+    key: Arc<hmac::Key>,
 }
 
 impl AccessKey {
@@ -26,10 +28,11 @@ impl AccessKey {
         let secret = base64::decode(secret).map_err(|_| "Secret is not base64")?;
         Ok(Self {
             id: id.into(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+            key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &secret)),
         })
     }
 
+    #[cfg(test)]
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

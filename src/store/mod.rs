@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use azure_core::http::HttpClient;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 mod allocation;
 mod audience;
@@ -24,6 +25,8 @@ mod failure;
 mod filter;
 mod flag;
 mod fleet;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod gate;
 mod hmac;
 mod lag;
@@ -44,7 +47,7 @@ mod usage;
 mod walk;
 mod wire;
 
-pub(crate) use auth::{Rejected, StoreCredential};
+pub(crate) use auth::StoreCredential;
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use correlation::{TracingEnvironment, TracingOptions};
 pub(crate) use discovery::SrvLookup;
@@ -66,6 +69,8 @@ use self::lag::Lag;
 use self::options::check_api_version;
 use self::page::Budget;
 use self::query::RequestLines;
+use self::selection::{Query, Target};
+use self::sentinel::read_sentinels;
 use self::walk::List;
 use crate::error::{Error, ErrorKind, Result};
 use crate::setting::{ConfigurationSetting, Warning, WarningKind};
@@ -123,6 +128,7 @@ impl Store {
     ) -> Result<Self> {
         check_api_version(&options.api_version)?;
         check_endpoints(&options)?;
+        check_moments(&options.selection, clock.now())?;
         let policy = transport.policy().clone();
         for origin in options.endpoints.iter().filter_map(Endpoint::origin) {
             policy.allow(origin, HostKind::Store);
@@ -161,66 +167,47 @@ impl Store {
 
     /// One whole walk, on one endpoint. If that fails, the whole of it is done on the next.
     pub(crate) async fn load(&self, observe: Observe<'_>) -> Result<Walk> {
-        self.in_time(Box::pin(async {
-            let mut attempts = self.fleet.attempts();
-            let mut member = attempts.next()?;
-            loop {
-                match self.walk(&member.client, observe).await {
-                    Ok(walk) => {
-                        attempts.succeeded(&member);
-                        self.shared.correlation.loaded(walk.usage());
-                        return Ok(walk);
-                    }
-                    Err(error) => attempts.failed(&member, error)?,
-                }
-                member = attempts.next()?;
-                observe(Progress::Restarted);
+        let mut attempts = self.fleet.attempts(self.deadline);
+        let mut member = attempts.next()?;
+        loop {
+            let work = Box::pin(self.walk(&member.client, observe));
+            if let Some(walk) = attempts.at(&member, work).await? {
+                self.shared.correlation.loaded(walk.usage());
+                return Ok(walk);
             }
-        }))
-        .await
+            member = attempts.next()?;
+            observe(Progress::Restarted);
+        }
     }
 
     /// One conditional request per remembered page. `None` if nothing changed; otherwise a walk that shares
     /// unchanged pages with the known one.
     pub(crate) async fn check(&self, known: &Walk, scope: Scope) -> Result<Option<Walk>> {
-        self.in_time(Box::pin(async {
-            let mut attempts = self.fleet.attempts();
-            loop {
-                let member = attempts.next()?;
-                match self.recheck(&member.client, known, scope).await {
-                    Ok(outcome) => {
-                        attempts.succeeded(&member);
-                        self.shared.correlation.answered();
-                        return Ok(self.believed(known, outcome));
-                    }
-                    Err(error) => attempts.failed(&member, error)?,
-                }
+        let mut attempts = self.fleet.attempts(self.deadline);
+        loop {
+            let member = attempts.next()?;
+            let work = Box::pin(self.recheck(&member.client, known, scope));
+            if let Some(outcome) = attempts.at(&member, work).await? {
+                self.shared.correlation.answered();
+                return Ok(self.believed(known, outcome));
             }
-        }))
-        .await
+        }
     }
 
     /// Looks at the sentinels, conditionally.
     pub(crate) async fn sentinels(&self, known: &SentinelMarks) -> Result<SentinelOutcome> {
-        self.in_time(Box::pin(async {
-            let mut attempts = self.fleet.attempts();
-            loop {
-                let member = attempts.next()?;
-                let read = sentinel::read_sentinels(&member.client, &self.sentinels, known);
-                match read.await {
-                    Ok(marks) => {
-                        attempts.succeeded(&member);
-                        // A difference that is being waited out has to be looked at again.
-                        return Ok(match marks == *known && !self.lag.waits() {
-                            true => SentinelOutcome::Unchanged,
-                            false => SentinelOutcome::Changed(marks),
-                        });
-                    }
-                    Err(error) => attempts.failed(&member, error)?,
-                }
+        let mut attempts = self.fleet.attempts(self.deadline);
+        loop {
+            let member = attempts.next()?;
+            let work = read_sentinels(&member.client, &self.sentinels, known);
+            if let Some(marks) = attempts.at(&member, Box::pin(work)).await? {
+                // A difference that is being waited out has to be looked at again.
+                return Ok(match marks == *known && !self.lag.waits() {
+                    true => SentinelOutcome::Unchanged,
+                    false => SentinelOutcome::Changed(marks),
+                });
             }
-        }))
-        .await
+        }
     }
 
     /// All endpoints and how they fare.
@@ -228,17 +215,26 @@ impl Store {
         self.fleet.status()
     }
 
+    /// The endpoint that an address belongs to, if it is one of this store's.
+    pub(crate) fn endpoint_of(&self, address: &Url) -> Option<String> {
+        let origin = address.origin().ascii_serialization();
+        let members = self.fleet.members();
+        let own = members
+            .iter()
+            .any(|member| member.client.endpoint().as_str() == origin);
+        own.then_some(origin)
+    }
+
     /// Takes over the sync token of a push event, so that the next request to that endpoint sees the change.
     /// False if the host is not one of this store's or the token is not newer.
     pub(crate) fn apply_sync_token(&self, endpoint_host: &str, token: &str) -> bool {
-        let members = self.fleet.members();
-        let named = members.iter().filter(|member| {
-            let host = member.client.endpoint().host();
-            host.eq_ignore_ascii_case(endpoint_host)
-        });
-        let taken = named.fold(false, |taken, member| {
-            member.client.sync_tokens().merge(token) || taken
-        });
+        let mut taken = false;
+        for member in self.fleet.members() {
+            let client = &member.client;
+            if client.endpoint().host().eq_ignore_ascii_case(endpoint_host) {
+                taken |= client.sync_tokens().merge(token);
+            }
+        }
         if taken {
             self.shared.correlation.pushed();
         }
@@ -253,7 +249,7 @@ impl Store {
     async fn walk(&self, client: &EndpointClient, observe: Observe<'_>) -> Result<Walk> {
         let none = SentinelMarks::default();
         // First the signal, then the data: a change in between is then seen by the next look at the signal.
-        let marks = sentinel::read_sentinels(client, &self.sentinels, &none).await?;
+        let marks = read_sentinels(client, &self.sentinels, &none).await?;
         let budget = Budget::new(self.limits);
         let queries = self.selection.queries();
         // The first page shows whether the endpoint answers at all; only then does the rest set out.
@@ -322,15 +318,17 @@ impl Store {
         let marks = known.sentinels().clone();
         self.put_together(client, lists, marks).map(Some)
     }
+}
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(self.deadline, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::new(
-                ErrorKind::Timeout,
-                "the store did not answer everything in time",
-            )),
-        }
+/// A moment in the past must be one (clocks may differ a little): the service would take a later one for now.
+fn check_moments(selection: &Selection, now: SystemTime) -> Result<()> {
+    let now = now.checked_add(Duration::from_secs(300)).unwrap_or(now);
+    let later = |query: &Query| matches!(query.target, Target::Filter { as_of: Some(moment), .. } if moment > now);
+    match selection.queries().iter().any(later) {
+        true => Err(Error::option(
+            "as_of() names a moment that is still to come",
+        )),
+        false => Ok(()),
     }
 }
 

@@ -19,7 +19,7 @@ const LINK: HeaderName = HeaderName::from_static("link");
 const MOST_PAGES: usize = 1_000;
 
 /// One page, and what is needed to ask whether it is still the same.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Page {
     /// The continuation that led to it; `None` for the first.
     pub(super) start: Option<Box<str>>,
@@ -103,7 +103,7 @@ pub(super) async fn read_page(
     };
     let call = Call::new(client.lines().page(target, start), Media::List)
         .known(known)
-        .as_of(as_of);
+        .at_moment(as_of);
     match client.get(&call).await? {
         Answer::Unchanged => Ok(None),
         Answer::Absent => Err(client.absent()),
@@ -143,7 +143,8 @@ fn parse(
 /// The header as it is; without one, the ETag of the body in quotes.
 fn page_etag(headers: &Headers, page: &ListPage) -> Option<Box<str>> {
     if let Some(header) = headers.get_optional_str(&ETAG) {
-        return Some(header.trim().into()).filter(|etag: &Box<str>| !etag.is_empty());
+        let etag = header.trim();
+        return (!etag.is_empty()).then(|| etag.into());
     }
     let etag = page.etag.as_ref()?.as_str();
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"';

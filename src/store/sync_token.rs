@@ -8,7 +8,10 @@ const LONGEST_HEADER: usize = 4096;
 
 /// The tokens of one endpoint. A response without tokens changes nothing; a malformed token is ignored.
 #[derive(Debug, Default)]
-pub(crate) struct SyncTokens(Mutex<BTreeMap<Box<str>, (Box<str>, u64)>>);
+pub(crate) struct SyncTokens(Mutex<BTreeMap<Box<str>, Token>>);
+
+/// A token's value and its sequence number.
+type Token = (Box<str>, u64);
 
 impl SyncTokens {
     /// Takes over the tokens of a header or an event, each only if its sequence number is greater than the one

@@ -5,22 +5,35 @@
 use std::collections::HashMap;
 use std::fmt::{Debug, Write as _};
 
-/// No piece of a secret of this many bytes may be seen.
-const WINDOW: usize = 8;
-
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Secrets that were planted, in every spelling in which they could come to light.
-#[derive(Default)]
 pub(crate) struct Canaries {
+    /// No piece of a secret of this many bytes may be seen.
+    window: usize,
     /// Every window of every spelling, and whose it is.
-    windows: HashMap<[u8; WINDOW], String>,
+    windows: HashMap<Box<[u8]>, String>,
     /// Spellings that are searched as they are, because their windows could stand anywhere.
     lists: Vec<(String, String)>,
 }
 
+impl Default for Canaries {
+    fn default() -> Self {
+        Self::with_window(8)
+    }
+}
+
 impl Canaries {
+    /// Looks for pieces of this many bytes.
+    pub(crate) fn with_window(window: usize) -> Self {
+        Self {
+            window,
+            windows: HashMap::new(),
+            lists: Vec::new(),
+        }
+    }
+
     /// A secret text that occurs nowhere by chance. The same seed gives the same text.
     pub(crate) fn text(seed: u64) -> String {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
@@ -38,7 +51,7 @@ impl Canaries {
     /// Looks for this secret from now on.
     pub(crate) fn plant(&mut self, name: &str, secret: &str) {
         assert!(
-            secret.len() >= 2 * WINDOW,
+            secret.len() >= 2 * self.window,
             "'{name}' is too short to be looked for"
         );
         let bytes = secret.as_bytes();
@@ -54,14 +67,13 @@ impl Canaries {
             spellings.extend((0..3).map(|skip| base64(&bytes[skip..], alphabet).into_bytes()));
         }
         for spelling in spellings {
-            for window in spelling.windows(WINDOW) {
-                let window = window.try_into().expect("a window has its length");
+            for window in spelling.windows(self.window) {
                 self.windows
-                    .entry(window)
+                    .entry(window.into())
                     .or_insert_with(|| name.to_owned());
             }
         }
-        for bytes in bytes.windows(WINDOW) {
+        for bytes in bytes.windows(self.window) {
             let list: Vec<String> = bytes.iter().map(u8::to_string).collect();
             self.lists.push((list.join(", "), name.to_owned()));
         }
@@ -69,7 +81,7 @@ impl Canaries {
 
     /// The names of the secrets of which a piece is in there.
     pub(crate) fn seen_in(&self, shown: &str) -> Vec<&str> {
-        let windows = shown.as_bytes().windows(WINDOW);
+        let windows = shown.as_bytes().windows(self.window);
         let mut seen: Vec<&str> = windows
             .filter_map(|window| self.windows.get(window).map(String::as_str))
             .collect();

@@ -1,7 +1,7 @@
 //! Our own client: one `reqwest::Client` with its invariants put on last, so that no hook can undo them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,22 +10,43 @@ use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
 use azure_core::http::request::Body;
 use azure_core::http::{AsyncRawResponse, HttpClient, Method, Request};
 use futures::TryStreamExt;
-use once_cell::sync::OnceCell;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Client, ClientBuilder};
+use url::Url;
 
 use super::policy::is_local;
 use crate::error::{Error, ErrorKind, Result};
+use crate::task::blocking;
+use crate::time::Instant;
 
 /// The user's function on the client's builder (a private CA, a proxy, a resolver).
 pub(crate) type HttpHook = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>;
 
-/// For TCP and TLS together; of several addresses of one family each gets its share.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
-/// Longer than any gap between two packets of a healthy answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// An address may change behind a name: a connection is not kept for ever.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// The times of a client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// For TCP and TLS together; of several addresses of one family each gets its share.
+    pub(super) connect: Duration,
+    /// Longer than any gap between two packets of a healthy answer.
+    pub(super) read: Duration,
+    pub(super) idle: Duration,
+    /// A connection that went silent is found out by pings, so that no later request is sent into it.
+    pub(super) ping: Duration,
+    pub(super) ping_timeout: Duration,
+    /// An address may change behind a name: no connection is used for longer than this.
+    pub(super) age: Duration,
+}
+
+impl Pace {
+    pub(super) const DEFAULT: Self = Self {
+        connect: Duration::from_secs(8),
+        read: Duration::from_secs(10),
+        idle: Duration::from_secs(90),
+        ping: Duration::from_secs(20),
+        ping_timeout: Duration::from_secs(5),
+        age: Duration::from_secs(300),
+    };
+}
 
 /// The transport that this library makes itself.
 ///
@@ -35,14 +56,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// # Errors
 /// `InvalidOption` if the client cannot be built, for example because of a malformed certificate in the hook.
 pub(crate) fn reqwest_transport(hook: Option<&HttpHook>) -> Result<Arc<dyn HttpClient>> {
-    Ok(Arc::new(Transport {
-        client: build(hook, false)?,
-        direct: OnceCell::new(),
-        hook: hook.cloned(),
-    }))
+    Ok(Arc::new(Transport::new(hook, Pace::DEFAULT)?))
 }
 
-fn build(hook: Option<&HttpHook>, direct: bool) -> Result<Client> {
+fn build(hook: Option<&HttpHook>, direct: bool, pace: Pace) -> Result<Client> {
     let builder = ClientBuilder::new();
     let builder = match hook {
         Some(hook) => hook(builder),
@@ -54,9 +71,12 @@ fn build(hook: Option<&HttpHook>, direct: bool) -> Result<Client> {
         .retry(reqwest::retry::never())
         .referer(false)
         .gzip(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
+        .connect_timeout(pace.connect)
+        .read_timeout(pace.read)
+        .pool_idle_timeout(pace.idle)
+        .http2_keep_alive_interval(pace.ping)
+        .http2_keep_alive_timeout(pace.ping_timeout)
+        .http2_keep_alive_while_idle(true)
         .tls_version_min(reqwest::tls::Version::TLS_1_2)
         .build()
         .map_err(|error| {
@@ -68,21 +88,73 @@ fn build(hook: Option<&HttpHook>, direct: bool) -> Result<Client> {
         })
 }
 
-struct Transport {
-    client: Client,
-    /// The same without any proxy, made when a local host is asked for the first time.
-    direct: OnceCell<Client>,
+/// Two clients: one that obeys the proxy settings, and one without any proxy for local hosts, made when the first
+/// of these is asked for. Each is replaced by a fresh one when its connections are old.
+pub(super) struct Transport {
+    proxied: Mutex<Option<Aged>>,
+    direct: Mutex<Option<Aged>>,
     hook: Option<HttpHook>,
+    pace: Pace,
+}
+
+/// A client and when it was made.
+#[derive(Clone)]
+struct Aged {
+    client: Client,
+    since: Instant,
 }
 
 impl Transport {
-    fn client_for(&self, request: &Request) -> azure_core::Result<&Client> {
-        if !is_local(request.url()) {
-            return Ok(&self.client);
+    pub(super) fn new(hook: Option<&HttpHook>, pace: Pace) -> Result<Self> {
+        let first = Aged {
+            client: build(hook, false, pace)?,
+            since: Instant::now(),
+        };
+        Ok(Self {
+            proxied: Mutex::new(Some(first)),
+            direct: Mutex::new(None),
+            hook: hook.cloned(),
+            pace,
+        })
+    }
+
+    /// The client for a URL. A fresh one is made on a thread for work that takes its time, since it reads the
+    /// machine's certificates; if that fails, the old one goes on.
+    async fn client_for(&self, url: &Url) -> azure_core::Result<Client> {
+        let local = is_local(url);
+        let slot = if local { &self.direct } else { &self.proxied };
+        let old = {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            match &mut *slot {
+                Some(aged) if aged.since.elapsed() < self.pace.age => {
+                    return Ok(aged.client.clone());
+                }
+                Some(aged) => {
+                    // Whoever comes while the fresh one is being made takes the old one.
+                    aged.since = Instant::now();
+                    Some(aged.client.clone())
+                }
+                None => None,
+            }
+        };
+        let (hook, pace) = (self.hook.clone(), self.pace);
+        let built = blocking(move || build(hook.as_ref(), local, pace)).await;
+        match (built, old) {
+            (Ok(Ok(client)), _) => {
+                let fresh = Aged {
+                    client: client.clone(),
+                    since: Instant::now(),
+                };
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+                Ok(client)
+            }
+            (_, Some(old)) => Ok(old),
+            (Ok(Err(error)), None) => Err(azure_core::Error::new(AzureErrorKind::Other, error)),
+            (Err(_), None) => Err(azure_core::Error::with_message(
+                AzureErrorKind::Other,
+                "the function given to http_client() panicked",
+            )),
         }
-        self.direct
-            .get_or_try_init(|| build(self.hook.as_ref(), true))
-            .map_err(|error| azure_core::Error::new(AzureErrorKind::Other, error))
     }
 }
 
@@ -95,7 +167,7 @@ impl fmt::Debug for Transport {
 #[async_trait]
 impl HttpClient for Transport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let client = self.client_for(request)?;
+        let client = self.client_for(request.url()).await?;
         let mut outgoing = client.request(method(request.method())?, request.url().clone());
         for (name, value) in request.headers().iter() {
             outgoing = outgoing.header(name.as_str(), header(name, value)?);
@@ -168,7 +240,36 @@ fn method(method: Method) -> azure_core::Result<reqwest::Method> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn f54_no_connection_is_used_for_ever() {
+        let built = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&built);
+        let hook: HttpHook = Arc::new(move |builder| {
+            match counter.fetch_add(1, Ordering::Relaxed) {
+                // A hook that fails later leaves the client that there is.
+                4 => builder.user_agent("line\nbreak"),
+                _ => builder,
+            }
+        });
+        let transport = Transport::new(Some(&hook), Pace::DEFAULT).unwrap();
+        let remote: Url = "https://contoso.azconfig.io".parse().unwrap();
+        let local: Url = "http://169.254.169.254".parse().unwrap();
+        let mut counts = Vec::new();
+        for seconds in [0, 299, 2, 10, 300, 300] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            transport.client_for(&remote).await.unwrap();
+            counts.push(built.load(Ordering::Relaxed));
+        }
+        assert_eq!(counts, [1, 1, 2, 2, 3, 4]);
+        transport.client_for(&local).await.unwrap_err();
+        transport.client_for(&local).await.unwrap();
+        transport.client_for(&local).await.unwrap();
+        assert_eq!(built.load(Ordering::Relaxed), 6);
+    }
 
     #[test]
     fn t07_what_authorises_is_marked_and_not_shown() {

@@ -44,6 +44,7 @@ impl Origin {
     }
 
     /// `https://HOST`, or `https://HOST:PORT` for a vault that is listed as an exact origin.
+    #[cfg(test)]
     pub(crate) fn https(authority: &str) -> Self {
         let split = authority.rsplit_once(':');
         let ported = split.and_then(|(host, port)| Some((host, port.parse().ok()?)));

@@ -8,10 +8,11 @@ use std::time::Duration;
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::{AUTHORIZATION, HeaderName};
 use azure_core::http::{AsyncRawResponse, HttpClient, Method, Request, Url};
-use config_azure_emulator::{CertificateKind, Emulator, Fault, Route};
+use config_azure_emulator::{CertificateKind, Direction, Emulator, Fault, Proxy, Route, Toxic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use super::client::{Pace, Transport};
 use super::{
     Guard, HostKind, HostLimits, HostPolicy, HttpHook, Limits, Origin, Refusal, reqwest_transport,
 };
@@ -361,4 +362,28 @@ fn a_client_that_cannot_be_built_is_an_invalid_option() {
     let hook: HttpHook = Arc::new(|builder| builder.user_agent("line\nbreak"));
     let error = reqwest_transport(Some(&hook)).unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::InvalidOption);
+}
+
+#[tokio::test]
+async fn f63_a_connection_that_went_silent_is_not_used_again() {
+    let emulator = emulator().await;
+    let proxy = Proxy::to(emulator.address(HOST).unwrap()).await.unwrap();
+    let (base, address) = (emulator.client_hook(), proxy.address());
+    let hook: HttpHook = Arc::new(move |builder| base(builder).resolve(HOST, address));
+    let pace = Pace {
+        ping: Duration::from_millis(200),
+        ping_timeout: Duration::from_millis(200),
+        ..Pace::DEFAULT
+    };
+    let policy = HostPolicy::new();
+    policy.allow(Origin::https(HOST), HostKind::Store);
+    let transport = Transport::new(Some(&hook), pace).unwrap();
+    let guard = Guard::new(Arc::new(transport), policy, limits(1500));
+    ask(&guard).await.unwrap();
+    proxy.add(Direction::Downstream, Toxic::Timeout { after: None });
+    ask(&guard).await.unwrap_err();
+    // The network is well again, but the old connection stays silent for ever.
+    proxy.clear();
+    ask(&guard).await.unwrap();
+    assert_eq!(proxy.connections(), 2);
 }

@@ -94,10 +94,6 @@ impl<'b> Builder<'b, '_> {
     }
 
     /// The claims at the start that have the same name at this depth, and those behind them.
-    #[expect(
-        clippy::type_complexity,
-        reason = "three parts of one slice, used twice"
-    )]
     fn next_group<'c>(
         &self,
         claims: &'c mut [Claim],

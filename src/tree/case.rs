@@ -1,9 +1,73 @@
-//! The words of a name, for [`KeyCase::Snake`](super::KeyCase::Snake).
+//! How one name is spelled.
 
+use std::borrow::Cow;
 use std::iter::repeat_n;
 
+/// How the names in a key become the names of fields. The members of a JSON value stay as they are written,
+/// as they do in a file.
+///
+/// ```
+/// use config_azure::KeyCase;
+///
+/// assert_eq!(KeyCase::Snake.convert("DBHost"), "db_host");
+/// assert_eq!(KeyCase::Lower.convert("DBHost"), "dbhost");
+/// assert_eq!(KeyCase::Preserve.convert("DBHost"), "DBHost");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyCase {
+    /// Words in lower case with `_` between them, as Rust fields are written, and as `Environment` of the
+    /// `config` crate yields them. `DbHost`, `dbHost`, `db-host`, `DB.Host` and `db_host` are all `db_host`.
+    ///
+    /// A word ends before an upper-case letter that follows a lower-case letter (`apiKey` is `api_key`), and
+    /// before the last upper-case letter of a run that goes on in lower case (`HTTPServer` is `http_server`);
+    /// digits belong to the word before them (`Sha256Sum` is `sha256_sum`, `OAuth2` is `o_auth2`). A run of
+    /// blanks and ASCII punctuation becomes one `_`, or nothing at either end; a run of `_` alone stays as
+    /// it is. So every name that is lower snake case already stays the same.
+    #[default]
+    Snake,
+    /// Every letter in lower case, nothing else: `DbHost` is `dbhost`.
+    Lower,
+    /// As it stands in the store. Fields then need `#[serde(rename)]` or `rename_all`, and `Environment`, which
+    /// always lower-cases, lines up only with keys that are lower case already.
+    Preserve,
+}
+
+impl KeyCase {
+    /// What one name of a key becomes.
+    ///
+    /// ```
+    /// use config_azure::KeyCase;
+    ///
+    /// for name in ["MaxPoolSize", "maxPoolSize", "max-pool-size", "MAX_POOL_SIZE", "Max Pool Size"] {
+    ///     assert_eq!(KeyCase::Snake.convert(name), "max_pool_size");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn convert(self, name: &str) -> Cow<'_, str> {
+        let mut out = String::new();
+        match self {
+            Self::Preserve => return Cow::Borrowed(name),
+            Self::Snake if is_snake(name) => return Cow::Borrowed(name),
+            _ => self.write(name, &mut out),
+        }
+        Cow::Owned(out)
+    }
+
+    /// Appends what `name` becomes.
+    pub(super) fn write(self, name: &str, out: &mut String) {
+        match self {
+            Self::Snake if is_snake(name) => out.push_str(name),
+            Self::Snake => write_snake(name, out),
+            Self::Lower => out.extend(name.chars().flat_map(char::to_lowercase)),
+            Self::Preserve => out.push_str(name),
+        }
+    }
+}
+
 /// True if the name is lower snake case already, so that there is nothing to do.
-pub(super) fn is_snake(name: &str) -> bool {
+fn is_snake(name: &str) -> bool {
     name.bytes()
         .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
@@ -44,7 +108,7 @@ fn is_upper(c: char) -> bool {
     c.is_uppercase() && c.to_lowercase().next() != Some(c)
 }
 
-pub(super) fn write_snake(name: &str, out: &mut String) {
+fn write_snake(name: &str, out: &mut String) {
     let start = out.len();
     let mut before = Before::Nothing;
     let mut gap = Gap::default();
@@ -135,6 +199,28 @@ mod tests {
         for name in ["", "_", "a", "a_b", "__a_1", "sha256_sum"] {
             assert!(is_snake(name));
             assert_eq!(snake(name), name);
+        }
+    }
+
+    #[test]
+    fn the_table_in_the_documentation_is_true() {
+        let page = include_str!("../../docs/keys.md");
+        let cells = |line: &str| -> Vec<String> {
+            let cells = line.trim_matches('|').split('|').skip(1);
+            cells
+                .map(|cell| cell.trim().trim_matches('`').to_owned())
+                .collect()
+        };
+        let line = |start: &str| cells(page.lines().find(|line| line.starts_with(start)).unwrap());
+        let names = line("| `KeyCase` |");
+        assert_eq!(names.len(), 5);
+        for (start, case) in [
+            ("| `Snake` (default) |", KeyCase::Snake),
+            ("| `Lower` |", KeyCase::Lower),
+            ("| `Preserve` |", KeyCase::Preserve),
+        ] {
+            let converted: Vec<_> = names.iter().map(|name| case.convert(name)).collect();
+            assert_eq!(converted, line(start), "{case:?}");
         }
     }
 }

@@ -120,20 +120,6 @@ impl ChangeSet {
             .any(|own| is_at_or_below(own, path) || is_at_or_below(path, own))
     }
 
-    /// What differs after both: this set first, then `later`.
-    pub(crate) fn then(mut self, later: Self) -> Self {
-        for (path, (kind, change)) in later.changes {
-            let both = match (self.changes.remove(&path).map(|(kind, _)| kind), kind) {
-                (Some(Kind::Added), Kind::Removed) => continue,
-                (Some(Kind::Added), _) => Kind::Added,
-                (Some(Kind::Removed), Kind::Added) => Kind::Changed,
-                (_, kind) => kind,
-            };
-            self.changes.insert(path, (both, change));
-        }
-        self
-    }
-
     fn of(&self, wanted: Kind) -> impl Iterator<Item = &Change> {
         self.changes
             .values()
@@ -289,7 +275,7 @@ impl Differ {
                 self.at(id, |differ| {
                     differ
                         .changes
-                        .add(Kind::Removed, &differ.path, before, None)
+                        .add(Kind::Removed, &differ.path, before, None);
                 });
             }
         }

@@ -7,7 +7,8 @@ use crate::Secret;
 use crate::error::printable;
 use crate::setting::{ConfigurationSetting, Selected};
 
-use super::key::{KeyCase, KeyPath, KeyRules, OddKey};
+use super::case::KeyCase;
+use super::key::{KeyPath, KeyRules, OddKey};
 
 /// A secret text that somebody else keeps; the tree only shares it.
 pub(crate) trait SecretText: Send + Sync {

@@ -9,9 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::Secret;
 use crate::error::printable;
 
+use super::case::KeyCase;
 use super::comments;
 use super::entry::{Limits, Nulls, Shape};
-use super::key::KeyCase;
 use super::{Leaf, List, Node, Origin, Scalar, Table};
 
 /// Why a text stays a text.

@@ -1,13 +1,12 @@
 //! From a key of the store to a path of names.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::printable;
 use crate::{Error, Result};
 
-use super::case;
+use super::case::KeyCase;
 
 /// Joins the names of a path while it is built. No name holds it: control characters are refused.
 pub(super) const JOINT: char = '\0';
@@ -17,69 +16,6 @@ const MOST_NAMES: usize = 32;
 
 /// The most bytes in one key; the service itself stops at 10,000 characters.
 const MOST_BYTES: usize = 40_000;
-
-/// How the names in a key become the names of fields. The members of a JSON value stay as they are written,
-/// as they do in a file.
-///
-/// ```
-/// use config_azure::KeyCase;
-///
-/// assert_eq!(KeyCase::Snake.convert("DBHost"), "db_host");
-/// assert_eq!(KeyCase::Lower.convert("DBHost"), "dbhost");
-/// assert_eq!(KeyCase::Preserve.convert("DBHost"), "DBHost");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum KeyCase {
-    /// Words in lower case with `_` between them, as Rust fields are written, and as `Environment` of the
-    /// `config` crate yields them. `DbHost`, `dbHost`, `db-host`, `DB.Host` and `db_host` are all `db_host`.
-    ///
-    /// A word ends before an upper-case letter that follows a lower-case letter (`apiKey` is `api_key`), and
-    /// before the last upper-case letter of a run that goes on in lower case (`HTTPServer` is `http_server`);
-    /// digits belong to the word before them (`Sha256Sum` is `sha256_sum`, `OAuth2` is `o_auth2`). A run of
-    /// blanks and ASCII punctuation becomes one `_`, or nothing at either end; a run of `_` alone stays as
-    /// it is. So every name that is lower snake case already stays the same.
-    #[default]
-    Snake,
-    /// Every letter in lower case, nothing else: `DbHost` is `dbhost`.
-    Lower,
-    /// As it stands in the store. Fields then need `#[serde(rename)]` or `rename_all`, and `Environment`, which
-    /// always lower-cases, lines up only with keys that are lower case already.
-    Preserve,
-}
-
-impl KeyCase {
-    /// What one name of a key becomes.
-    ///
-    /// ```
-    /// use config_azure::KeyCase;
-    ///
-    /// for name in ["MaxPoolSize", "maxPoolSize", "max-pool-size", "MAX_POOL_SIZE", "Max Pool Size"] {
-    ///     assert_eq!(KeyCase::Snake.convert(name), "max_pool_size");
-    /// }
-    /// ```
-    #[must_use]
-    pub fn convert(self, name: &str) -> Cow<'_, str> {
-        let mut out = String::new();
-        match self {
-            Self::Preserve => return Cow::Borrowed(name),
-            Self::Snake if case::is_snake(name) => return Cow::Borrowed(name),
-            _ => self.write(name, &mut out),
-        }
-        Cow::Owned(out)
-    }
-
-    /// Appends what `name` becomes.
-    pub(super) fn write(self, name: &str, out: &mut String) {
-        match self {
-            Self::Snake if case::is_snake(name) => out.push_str(name),
-            Self::Snake => case::write_snake(name, out),
-            Self::Lower => out.extend(name.chars().flat_map(char::to_lowercase)),
-            Self::Preserve => out.push_str(name),
-        }
-    }
-}
 
 /// A path into the configuration: one or more names, such as `db` and `host` for `db.host`.
 ///

@@ -7,6 +7,8 @@ mod comments;
 mod diff;
 mod entry;
 mod explain;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod json;
 mod key;
 mod locate;
@@ -21,15 +23,15 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use assemble::assemble;
+pub use case::KeyCase;
 pub use diff::{Cause, Change, ChangeSet};
 pub use entry::Conflict;
 pub(crate) use entry::{
-    Content, Entry, Flag, Limits, MapKey, Nulls, SecretOrigin, SecretText, Shape, TreeWarning,
-    TreeWarningKind,
+    Content, Entry, Flag, Nulls, SecretOrigin, SecretText, Shape, TreeWarning, TreeWarningKind,
 };
 pub use explain::{Contender, Explanation};
+pub use key::KeyPath;
 pub(crate) use key::KeyRules;
-pub use key::{KeyCase, KeyPath};
 pub(crate) use locate::{Located, SettingOrigin};
 
 use crate::setting::Selected;

@@ -2,8 +2,14 @@
 
 mod axum_service;
 mod first_load;
+mod fleet;
 mod following;
 mod layering;
 mod ownership;
+mod push;
 mod refreshing;
+mod secrecy;
+mod supply_chain;
 mod support;
+mod tasks;
+mod vault_moods;

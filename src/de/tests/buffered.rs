@@ -196,9 +196,10 @@ fn a_buffered_fault_still_names_its_path() {
     let config = config(&[text("x", CANARY)]);
     #[derive(Debug, Deserialize)]
     #[serde(untagged)]
+    #[expect(dead_code, reason = "only its errors matter")]
     enum Number {
-        _Small(u8),
-        _Large(u64),
+        Small(u8),
+        Large(u64),
     }
     insta::assert_snapshot!(refused_by::<BTreeMap<String, Number>>(&config), @"x: data did not match any variant of untagged enum Number (from x, in contoso)");
 }

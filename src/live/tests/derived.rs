@@ -37,7 +37,7 @@ async fn pool(live: &Live<Settings>, builds: &Arc<AtomicUsize>) -> Result<Derive
 
 async fn until(check: impl Fn() -> bool) {
     while !check() {
-        sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -102,7 +102,9 @@ struct Elsewhere(TestStore);
 impl AsyncSource for Elsewhere {
     async fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
         let store = self.0.clone();
-        tokio::spawn(async move { AsyncSource::collect(&store).await })
+        let runtime = tokio::runtime::Handle::current();
+        runtime
+            .spawn(async move { AsyncSource::collect(&store).await })
             .await
             .unwrap()
     }

@@ -18,7 +18,7 @@ async fn refused(live: &Live<Settings>, attempts: u32) {
         status.refusal().is_some_and(|it| it.attempts() >= attempts)
     };
     while !enough(live) {
-        sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -141,11 +141,11 @@ async fn a_half_edited_file_is_named_and_tried_again_at_every_interval() {
     refused(&live, 4).await;
     let waited = began.elapsed();
     assert!(
-        waited >= INTERVAL * 3 - Duration::from_millis(10),
+        waited >= INTERVAL * 3 - Duration::from_millis(200),
         "{waited:?}"
     );
     assert!(
-        waited <= INTERVAL * 3 + Duration::from_millis(10),
+        waited <= INTERVAL * 3 + Duration::from_millis(200),
         "{waited:?}"
     );
     assert_eq!(file.reads.load(Ordering::SeqCst), 1 + 4);
@@ -193,6 +193,6 @@ async fn a_newer_publication_does_not_wait_for_the_interval() {
     let began = Instant::now();
     store.publish(&pairs("three", "3"));
     live.changed().await.unwrap();
-    assert!(began.elapsed() < Duration::from_millis(10));
+    assert!(began.elapsed() < Duration::from_millis(200));
     advance(INTERVAL).await;
 }

@@ -18,7 +18,7 @@ async fn refused<T>(live: &Live<T>) -> String {
         if let Some(refusal) = live.status().refusal() {
             return refusal.to_string();
         }
-        sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -177,7 +177,8 @@ async fn a_drop_ends_the_task_though_its_validator_hangs() {
 async fn t20_dropping_everything_inside_the_validator_is_safe() {
     let store = TestStore::with(&pairs("one", "1"));
     let engine = store.engine.clone();
-    let held: Arc<Mutex<Option<(Live<Settings>, TestStore)>>> = Arc::default();
+    type Held = Arc<Mutex<Option<(Live<Settings>, TestStore)>>>;
+    let held: Held = Arc::default();
     let inside = Arc::clone(&held);
     let live: Live<Settings> = builder(&store)
         .validate(move |_, _| {
@@ -269,7 +270,7 @@ async fn f88_subscribers_that_panic_or_never_poll_hold_nobody_up() {
         crate::Changes::new(store.feed.clone()),
     );
     let mut woken = live.clone();
-    let panics = tokio::spawn(async move {
+    let panics = tokio::runtime::Handle::current().spawn(async move {
         woken.changed().await.unwrap();
         panic!("a subscriber's own");
     });

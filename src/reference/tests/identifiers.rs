@@ -166,15 +166,3 @@ proptest! {
         }
     }
 }
-
-impl std::fmt::Debug for ObjectId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {} {:?}",
-            self.vault_url(),
-            self.name(),
-            self.version()
-        )
-    }
-}

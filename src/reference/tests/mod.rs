@@ -1,8 +1,11 @@
 //! Tests of references against the emulator, in memory, mostly on a paused clock.
 
 mod canary;
+#[cfg(feature = "keys")]
+mod encrypted;
 mod gate;
 mod hostile;
+mod hostile_texts;
 mod identifiers;
 mod options;
 mod parsing;
@@ -81,6 +84,6 @@ fn secret_id(uri: &str) -> ReferenceId {
 fn text(resolved: &super::Resolved) -> &str {
     match resolved {
         super::Resolved::Secret(secret) => secret.value().expose_secret(),
-        super::Resolved::Key(_) => panic!("a key"),
+        other => panic!("not a secret: {other:?}"),
     }
 }

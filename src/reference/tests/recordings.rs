@@ -135,7 +135,8 @@ fn trouble(status: u16, body: &Value) -> Trouble {
         error_code: None,
         raw_response,
     };
-    Trouble::of(kind.into_error(), SystemTime::UNIX_EPOCH)
+    let asked = secret_id("https://kv-orders.vault.azure.net/secrets/db");
+    Trouble::of(kind.into_error(), &asked, SystemTime::UNIX_EPOCH)
 }
 
 /// What the service says, in the words of its recordings and of its documentation.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::timers::{LONGEST_WAIT, Ticker, asked_wait, earliest, probe_delay};
+use super::vault::FLOOR;
 use crate::error::Error;
 use crate::refresh::Scope;
 use crate::time::{Instant, later};
@@ -38,6 +39,8 @@ pub(crate) struct StoreSchedule {
     stretch: u32,
     rested: Option<Instant>,
     dirty: Option<Instant>,
+    /// When a check last began because of an event. Such checks are `FLOOR` apart, however many events there are.
+    pushed: Option<Instant>,
     pub(crate) settle: Option<Instant>,
     forced: Option<Instant>,
     check: Option<Check>,
@@ -71,6 +74,7 @@ impl StoreSchedule {
             stretch: 0,
             rested: None,
             dirty: None,
+            pushed: None,
             settle: None,
             forced: None,
             check: None,
@@ -101,9 +105,14 @@ impl StoreSchedule {
         self.forced.is_some()
     }
 
-    /// Something changed, an event says: check not before `at`. The earliest of several stands.
-    pub(crate) fn dirty(&mut self, at: Instant) {
-        self.dirty = earliest(self.dirty, Some(at));
+    /// Something changed, an event says: check at `at`. A check that is planned until `latest` already serves it: if each
+    /// of many events could draw it forward, the random moments of a fleet would all be the first one.
+    pub(crate) fn dirty(&mut self, at: Instant, latest: Instant) {
+        if self.dirty.is_none_or(|planned| planned > latest) {
+            let open = self.pushed.map(|last| later(last, FLOOR));
+            let at = open.map_or(at, |open| open.max(at));
+            self.dirty = earliest(self.dirty, Some(at));
+        }
     }
 
     /// When the next check is due, if none is under way.
@@ -138,7 +147,10 @@ impl StoreSchedule {
             started: now,
             forced: self.forced.take().is_some(),
         });
-        for reason in [&mut self.retry, &mut self.dirty, &mut self.settle] {
+        if self.dirty.take_if(|at| *at <= now).is_some() {
+            self.pushed = Some(now);
+        }
+        for reason in [&mut self.retry, &mut self.settle] {
             reason.take_if(|at| *at <= now);
         }
         for ticker in [&mut self.settings, &mut self.flags].into_iter().flatten() {

@@ -195,7 +195,7 @@ proptest! {
                     match step {
                         Step::Set(at, value) => {
                             let label = (labels && value == 2).then_some("prod");
-                            remote.set(&key(at), label, &value.to_string());
+                            remote.set(&key(at), label, value.to_string());
                         }
                         Step::Delete(at) => drop(remote.delete(&key(at), None)),
                         Step::Fill(from) => (from..from + 7).for_each(|at| drop(remote.set(&key(at), None, "f"))),

@@ -97,6 +97,18 @@ async fn the_past_is_read_as_it_was_and_not_asked_again() {
     assert_eq!(emulator.log().count(Route::any()), 0);
 }
 
+#[test]
+fn a_moment_to_come_is_refused() {
+    let emulator = Emulator::builder().store("contoso").in_memory();
+    let soon = SystemTime::from(emulator.clock().now()) + Duration::from_secs(3600);
+    let selectors = [SettingSelector::all().as_of(soon)];
+    let selection = Selection::new(&selectors, &[]).unwrap();
+    let now = SystemTime::from(emulator.clock().now());
+    let error = crate::store::check_moments(&selection, now).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    assert!(crate::store::check_moments(&selection, soon).is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn f22_a_lagging_replica_neither_undoes_nor_hides_anything() {
     let emulator = Emulator::builder()

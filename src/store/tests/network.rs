@@ -268,3 +268,51 @@ async fn the_whole_client_over_tls_by_access_key_and_by_token() {
         .collect();
     assert_eq!(schemes, ["HMAC-SHA256", "HMAC-SHA256"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn f65_out_of_descriptors_and_back() {
+    // In a process of its own, whose limit is low.
+    let child = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 200 && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "store::tests::network::out_of_descriptors",
+            "--ignored",
+            "--nocapture",
+        ])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "run by f65 in a process with few descriptors"]
+async fn out_of_descriptors() {
+    let network = Network::new().await;
+    let walk = network.store.load(&|_| {}).await.unwrap();
+    // A client that has no connection yet, so that it needs a descriptor.
+    let refused = client(&network.emulator, &network.names, Duration::from_secs(2));
+    let mut taken = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        taken.push(file);
+        assert!(taken.len() < 1000, "the limit is not low");
+    }
+    let error = refused.load(&|_| {}).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    drop(taken);
+    assert!(
+        network
+            .store
+            .check(&walk, Scope::Both)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(shown(&refused.load(&|_| {}).await.unwrap()), ALL);
+}

@@ -187,7 +187,7 @@ async fn each_single_read_through_the_client() {
                 options.sentinels = vec![Sentinel {
                     key: "k".into(),
                     label: Label::none(),
-                }]
+                }];
             },
             move |seen| answer(&recorded, known.as_deref(), seen),
         );

@@ -150,6 +150,24 @@ async fn f24_all_down_then_one_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_primary_that_is_merely_slow_leaves_time_for_the_replica() {
+    let pair = Pair::new(|options| options.deadline = Duration::from_secs(40));
+    // Each page alone is quick enough, but there are many.
+    for at in 0..40 {
+        pair.remote.set(&format!("k{at}"), None, "1");
+    }
+    let slow = Fault::Delay(Duration::from_secs(3));
+    pair.emulator
+        .faults()
+        .script(Route::store_list(), slow, Some(8));
+    let start = tokio::time::Instant::now();
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    assert_eq!(walk.endpoint(), "https://contoso-eu.azconfig.io");
+    assert!(start.elapsed() < Duration::from_secs(40));
+    assert_eq!(pair.store.endpoint_status()[0].failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mistake_of_ours_costs_no_endpoint_its_health() {
     let pair = Pair::new(|_| {});
     pair.emulator
@@ -320,7 +338,7 @@ async fn discovered_replicas_serve_and_go_again() {
     let zone = Arc::new(Zone(Mutex::new(vec![REPLICA])));
     let lookup = zone.clone();
     let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
-        options.discovery = Some(lookup)
+        options.discovery = Some(lookup);
     });
     let walk = pair.store.load(&|_| {}).await.unwrap();
     let store = &pair.store;
@@ -361,7 +379,7 @@ async fn f51_discovery_runs_beside_everything_and_again_when_all_fail() {
     let zone = Arc::new(Zone(Mutex::new(vec![])));
     let lookup = zone.clone();
     let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
-        options.discovery = Some(lookup)
+        options.discovery = Some(lookup);
     });
     let work = async {
         let walk = pair.store.load(&|_| {}).await.unwrap();

@@ -17,8 +17,6 @@ pub(super) enum Reply {
     },
     /// No connection.
     Refused,
-    /// A connection, and then nothing.
-    Hang,
     /// The same request at another host: a replica that holds the same.
     At(&'static str),
     /// To the transport beneath, as it is.
@@ -67,7 +65,6 @@ pub(super) struct Seen {
     pub(super) host: String,
     pub(super) line: String,
     pub(super) headers: Headers,
-    pub(super) at: tokio::time::Instant,
 }
 
 impl Seen {
@@ -106,7 +103,6 @@ impl Scripted {
             host: url.host_str().unwrap_or_default().to_owned(),
             line: format!("{}?{}", url.path(), url.query().unwrap_or_default()),
             headers: request.headers().clone(),
-            at: tokio::time::Instant::now(),
         };
         let reply = (self.script.lock().unwrap())(&seen);
         self.seen.lock().unwrap().push(seen);
@@ -150,7 +146,6 @@ impl HttpClient for Scripted {
                 ErrorKind::Connection,
                 "refused",
             )),
-            Reply::Hang => std::future::pending().await,
             Reply::Pass => self.pass(request, url).await,
             Reply::At(host) => {
                 let mut url = url;

@@ -12,7 +12,7 @@ fn watching(key: &str, label: Option<&str>) -> World {
         label: Label::from(label),
     };
     World::with(&[SettingSelector::keys("a")], |options| {
-        options.sentinels = vec![sentinel]
+        options.sentinels = vec![sentinel];
     })
 }
 

@@ -143,25 +143,6 @@ fn flags_by_id() {
 }
 
 #[test]
-fn one_set_after_another() {
-    let steps: [&[Given]; 4] = [
-        &[text("a", "1"), text("b", "1"), text("d", "1")],
-        &[text("a", "2"), text("c", "1"), text("e", "1")],
-        &[text("a", "3"), text("b", "2"), text("c", "2")],
-        &[text("a", "3"), text("b", "2"), text("c", "2")],
-    ];
-    let trees = steps.map(grow);
-    let both = Tree::diff(&trees[0], &trees[1])
-        .then(Tree::diff(&trees[1], &trees[2]))
-        .then(Tree::diff(&trees[2], &trees[3]));
-    assert_eq!(
-        both.to_string(),
-        Tree::diff(&trees[0], &trees[3]).to_string()
-    );
-    assert_eq!(both.to_string(), "~a, ~b, +c, -d");
-}
-
-#[test]
 fn many_changes_are_cut() {
     let given: Vec<Given> = (0..30).map(|i| text(&format!("k{i:02}"), "")).collect();
     let text = said(&[], &given);
