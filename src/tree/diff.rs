@@ -80,6 +80,20 @@ pub struct ChangeSet {
 }
 
 impl ChangeSet {
+    /// What differs after both: this set first, then `later`.
+    pub(crate) fn then(mut self, later: Self) -> Self {
+        for (path, (kind, change)) in later.changes {
+            let both = match (self.changes.remove(&path).map(|(kind, _)| kind), kind) {
+                (Some(Kind::Added), Kind::Removed) => continue,
+                (Some(Kind::Added), _) => Kind::Added,
+                (Some(Kind::Removed), Kind::Added) => Kind::Changed,
+                (_, kind) => kind,
+            };
+            self.changes.insert(path, (both, change));
+        }
+        self
+    }
+
     /// Paths that had no value before.
     pub fn added(&self) -> impl Iterator<Item = &Change> {
         self.of(Kind::Added)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::time::{Instant, later};
 
 /// Reads forced by callers or events come at most this often.
-const FLOOR: Duration = Duration::from_secs(3);
+pub(super) const FLOOR: Duration = Duration::from_secs(3);
 
 /// Keeps forced reads apart. Those that come too soon are put off to one moment, from which the next floor counts.
 #[derive(Debug, Default)]

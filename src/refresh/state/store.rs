@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::timers::{LONGEST_WAIT, Ticker, asked_wait, earliest, probe_delay};
-use super::vault::FLOOR;
+use super::floor::FLOOR;
 use crate::error::Error;
 use crate::refresh::Scope;
 use crate::time::{Instant, later};
