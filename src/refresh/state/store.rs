@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::timers::{LONGEST_WAIT, Ticker, asked_wait, earliest, probe_delay};
 use super::floor::FLOOR;
+use super::timers::{LONGEST_WAIT, Ticker, asked_wait, earliest, probe_delay};
 use crate::error::Error;
 use crate::refresh::Scope;
 use crate::time::{Instant, later};
