@@ -36,8 +36,8 @@ pub(crate) const SECRET_EXPIRES: &str = "config_azure.secret_expires";
 pub(crate) const PINNED: &str = "config_azure.pinned";
 /// Event: a sentinel does not exist.
 pub(crate) const SENTINEL_MISSING: &str = "config_azure.sentinel_missing";
-/// Event: the engine was restarted after a panic.
-pub(crate) const RESTARTED: &str = "config_azure.restarted";
+/// Event: the engine, or code that it calls, panicked.
+pub(crate) const PANICKED: &str = "config_azure.panicked";
 /// Event: a typed value, or what is derived from one, was replaced.
 pub(crate) const LIVE_SWAPPED: &str = "config_azure.live_swapped";
 /// Event: new values were not taken over, or for another reason than before; the last good ones stay.
@@ -60,7 +60,7 @@ pub(crate) const NAMES: [&str; 16] = [
     SECRET_EXPIRES,
     PINNED,
     SENTINEL_MISSING,
-    RESTARTED,
+    PANICKED,
     LIVE_SWAPPED,
     LIVE_REFUSED,
     LIVE_RECOVERED,
@@ -132,9 +132,9 @@ pub(crate) fn sentinel_missing(key: &str, label: Option<&str>) {
         "a sentinel does not exist; its appearance will be a change");
 }
 
-pub(crate) fn restarted(restarts: u64) {
-    event!(name: RESTARTED, target: TARGET, Level::ERROR, restarts,
-        "the refresh panicked and was restarted");
+pub(crate) fn panicked(panics: u64) {
+    event!(name: PANICKED, target: TARGET, Level::ERROR, panics,
+        "the refresh, or code of the application that it calls, panicked; it goes on");
 }
 
 /// `of` is the name of the application's type.

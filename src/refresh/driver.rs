@@ -10,6 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument;
 
+use super::callers::Callers;
 use super::check::{Look, look};
 use super::engine::Shared;
 use super::outcome::RefreshOutcome;
@@ -25,7 +26,6 @@ use crate::reference::{ReadFailure, ReferenceId};
 use crate::task::{self, Panicked};
 use crate::telemetry;
 use crate::time::Instant;
-use crate::tree::ChangeSet;
 
 /// What reaches the driver from outside.
 #[derive(Debug)]
@@ -49,10 +49,7 @@ pub(super) struct Driver {
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     candidates: BTreeMap<CandidateNo, Candidate>,
     newest: CandidateNo,
-    callers: BTreeMap<Caller, oneshot::Sender<Result<RefreshOutcome>>>,
-    called: Caller,
-    /// What was published since the callers began to wait.
-    changes: Option<ChangeSet>,
+    callers: Callers,
     report: Reporter,
 }
 
@@ -65,9 +62,7 @@ impl Driver {
             work: FuturesUnordered::new(),
             candidates: BTreeMap::new(),
             newest: 0,
-            callers: BTreeMap::new(),
-            called: 0,
-            changes: None,
+            callers: Callers::default(),
         };
         driver.begin();
         driver
@@ -106,10 +101,8 @@ impl Driver {
 
     /// After a panic: nothing that was under way is trusted any more. Callers learn of it.
     pub(super) fn restart(&mut self) {
-        for caller in std::mem::take(&mut self.callers).into_values() {
-            let _ = caller.send(Err(reply::panicked()));
-        }
-        self.count_restart();
+        self.callers.answer_all(&reply::panicked());
+        self.count_panic();
         self.begin();
     }
 
@@ -133,30 +126,27 @@ impl Driver {
             tokio::select! {
                 biased;
                 Some(done) = self.work.next() => self.finish(done),
-                message = messages => self.receive(message),
+                message = messages => self.receive(Some(message)),
                 () = woken => self.step(Event::Woke),
             }
         }
     }
 
     /// Takes all messages that are there, so that callers who came together share one round.
-    fn receive(&mut self, first: Message) {
-        let mut callers = Vec::new();
-        let mut next = Some(first);
+    fn receive(&mut self, first: Option<Message>) {
+        let generation = self.pipeline().publication().generation();
+        let mut waiting = Vec::new();
+        let mut next = first.or_else(|| self.inbox.try_recv().ok());
         while let Some(message) = next {
             match message {
-                Message::Refresh(answer) => {
-                    self.called += 1;
-                    self.callers.insert(self.called, answer);
-                    callers.push(self.called);
-                }
+                Message::Refresh(answer) => waiting.push(self.callers.add(answer, generation)),
                 Message::StoreDirty { within } => self.step(Event::StoreDirty { within }),
                 Message::SecretDirty(id) => self.step(Event::SecretDirty(id)),
             }
             next = self.inbox.try_recv().ok();
         }
-        if !callers.is_empty() {
-            self.step(Event::RefreshNow(callers));
+        if !waiting.is_empty() {
+            self.step(Event::RefreshNow(waiting));
         }
     }
 
@@ -184,13 +174,13 @@ impl Driver {
         }
     }
 
-    fn count_restart(&self) {
-        let restarts = {
+    fn count_panic(&self) {
+        let panics = {
             let counters = &mut self.shared.machine().state.counters;
-            counters.restarts += 1;
-            counters.restarts
+            counters.panics += 1;
+            counters.panics
         };
-        telemetry::restarted(restarts);
+        telemetry::panicked(panics);
     }
 
     fn check(&mut self, known: Option<CandidateNo>, scope: Scope) {
@@ -228,7 +218,7 @@ impl Driver {
     fn finish(&mut self, done: Done) {
         let event = match done {
             Done::Panicked(done) => {
-                self.count_restart();
+                self.count_panic();
                 return self.finish(*done);
             }
             Done::Checked(outcome) => Event::Checked(self.checked(outcome)),
@@ -276,7 +266,10 @@ impl Driver {
         };
         let before = self.pipeline().publication().generation();
         let draft = task::caught_now(|| self.pipeline().assemble(candidate, Phase::Refresh));
-        let draft = draft.unwrap_or_else(|Panicked| Err(reply::panicked()));
+        let draft = draft.unwrap_or_else(|Panicked| {
+            self.count_panic();
+            Err(reply::panicked())
+        });
         let draft = draft.inspect_err(|error| telemetry::refused(before, error))?;
         let published = self.pipeline().publish(draft);
         let changed = published.generation > before;
@@ -288,11 +281,7 @@ impl Driver {
                 endpoint,
                 changes.iter().map(|change| change.path()),
             );
-            self.changes = self
-                .changes
-                .take()
-                .filter(|_| !self.callers.is_empty())
-                .map_or(Some(changes.clone()), |earlier| Some(earlier.then(changes)));
+            self.callers.published(published.generation, changes);
         }
         Ok(Publication {
             generation: published.generation,
@@ -309,22 +298,20 @@ impl Driver {
     }
 
     fn answer(&mut self, callers: &[Caller], outcome: &RoundOutcome) {
-        let changes = self.changes.take();
-        let answer = reply::reply(outcome, changes, &self.shared);
-        for caller in callers {
-            if let Some(waiting) = self.callers.remove(caller) {
-                // Whoever does not wait any more does not mind.
-                let _ = waiting.send(answer.clone());
-            }
-        }
+        let now = self.pipeline().publication().generation();
+        let shared = &self.shared;
+        self.callers.answer(callers, |since, changes| {
+            reply::reply(outcome, (since < now).then_some(now), changes, shared)
+        });
     }
 
     /// Nobody drives any more for now. If somebody still waits, the next one goes on; otherwise requests are dropped.
     pub(super) fn pause(&mut self) {
-        self.callers.retain(|_, waiting| !waiting.is_closed());
-        if self.callers.is_empty() {
+        self.receive(None);
+        if self.callers.is_deserted() {
             self.work.clear();
-            self.step(Event::Abandoned);
+            self.callers.clear();
+            self.step(Event::Deserted);
         }
     }
 }

@@ -182,18 +182,20 @@ impl Engine {
         driver: &Mutex<Driver>,
         mut wait: oneshot::Receiver<Result<RefreshOutcome>>,
     ) -> Result<RefreshOutcome> {
+        // Those who call at the same moment get the time to join.
+        tokio::task::yield_now().await;
         let mut turn = tokio::select! {
             biased;
             answer = &mut wait => return answer.unwrap_or_else(|_| Err(reply::closed())),
             () = self.token.cancelled() => return Err(reply::closed()),
-            driver = driver.lock() => Turn(driver),
+            driver = driver.lock() => Turn { driver, wait },
         };
         tokio::select! {
             biased;
-            answer = &mut wait => answer.unwrap_or_else(|_| Err(reply::closed())),
+            answer = &mut turn.wait => answer.unwrap_or_else(|_| Err(reply::closed())),
             () = self.token.cancelled() => Err(reply::closed()),
-            _panicked = task::caught(turn.0.drive()) => {
-                turn.0.restart();
+            _panicked = task::caught(turn.driver.drive()) => {
+                turn.driver.restart();
                 Err(reply::panicked())
             }
         }
@@ -257,11 +259,15 @@ struct Inline {
 }
 
 /// One caller's turn at driving.
-struct Turn<'a>(tokio::sync::MutexGuard<'a, Driver>);
+struct Turn<'a> {
+    driver: tokio::sync::MutexGuard<'a, Driver>,
+    wait: oneshot::Receiver<Result<RefreshOutcome>>,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.pause();
+        self.wait.close();
+        self.driver.pause();
     }
 }
 

@@ -11,6 +11,7 @@
 //! 4. The store and each vault back off on their own, and all come back within 75 s after the end of an outage.
 //! 5. What a service asks to wait is waited, whoever asks.
 
+mod callers;
 mod check;
 mod directory;
 mod driver;

@@ -11,21 +11,24 @@ use crate::load::{Candidate, Pipeline};
 use crate::reference::ReferenceId;
 use crate::tree::ChangeSet;
 
-/// `changes`: the sum of what was published since the round began.
+/// `newer`: the current generation, if it is another than when the caller called; `changes`: what differs.
 pub(super) fn reply(
     outcome: &RoundOutcome,
-    changes: Option<ChangeSet>,
+    newer: Option<u64>,
+    changes: ChangeSet,
     shared: &Shared,
 ) -> Result<RefreshOutcome> {
-    match outcome {
-        RoundOutcome::Unchanged => Ok(RefreshOutcome::Unchanged),
-        RoundOutcome::Skipped(reason) => Ok(RefreshOutcome::Skipped(*reason)),
-        RoundOutcome::Updated { generation } => Ok(RefreshOutcome::Updated {
-            generation: *generation,
-            changed: Arc::new(changes.unwrap_or_default()),
+    match (outcome, newer) {
+        (RoundOutcome::Failed(error), _) => Err(error.clone()),
+        (_, Some(generation)) => Ok(RefreshOutcome::Updated {
+            generation,
+            changed: Arc::new(changes),
         }),
-        RoundOutcome::Failed(error) => Err(error.clone()),
-        RoundOutcome::Unread(ids) => Err(unread(ids, shared)),
+        (RoundOutcome::Unread(ids), None) => Err(unread(ids, shared)),
+        (RoundOutcome::Skipped(reason), None) => Ok(RefreshOutcome::Skipped(*reason)),
+        (RoundOutcome::Unchanged | RoundOutcome::Updated { .. }, None) => {
+            Ok(RefreshOutcome::Unchanged)
+        }
     }
 }
 

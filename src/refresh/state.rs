@@ -130,7 +130,11 @@ impl State {
                 self.store.dirty(later(now, delay), later(now, within));
             }
             Event::SecretDirty(id) => _ = self.reads.force_one(id, now),
-            Event::Abandoned => self.abandon(now),
+            Event::Deserted if self.is_periodic() => self.desert(now),
+            Event::Deserted => {
+                self.desert(now);
+                return actions;
+            }
             Event::Shutdown => return self.stop(),
         }
         self.proceed(now, &mut actions);
@@ -328,14 +332,13 @@ impl State {
         }
     }
 
-    /// The work under way is gone: callers that are left get a new round.
-    fn abandon(&mut self, now: Instant) {
+    /// The work under way is gone, and so are those who asked for it. If only callers cause work, none is begun.
+    fn desert(&mut self, now: Instant) {
         self.store.abandon();
         self.reads.abandon(now);
         self.assembling = false;
-        if let Some(round) = self.round.take() {
-            self.waiting.splice(..0, round.callers);
-        }
+        self.waiting.clear();
+        self.round = None;
     }
 
     fn stop(&mut self) -> Vec<Action> {

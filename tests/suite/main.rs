@@ -7,6 +7,7 @@ mod following;
 mod layering;
 mod ownership;
 mod push;
+mod refreshing;
 mod secrecy;
 mod supply_chain;
 mod support;

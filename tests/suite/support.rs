@@ -71,3 +71,10 @@ pub fn in_memory(emulator: &Emulator) -> AppConfigurationBuilder {
         .credential(emulator.credential())
         .transport(emulator.transport())
 }
+
+/// Tasks that run on this test's own runtime.
+pub fn tasks() -> usize {
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
+}

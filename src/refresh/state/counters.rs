@@ -31,8 +31,8 @@ pub struct Counters {
     pub refusals: u64,
     /// Rounds run for callers of `refresh`; callers that come together share one.
     pub rounds: u64,
-    /// Times that the refresh was restarted after a panic in it or in code of the application that it calls.
-    pub restarts: u64,
+    /// Panics that were caught: in code of the application that the refresh calls, or in the engine, which then starts again.
+    pub panics: u64,
 }
 
 impl Counters {

@@ -49,13 +49,8 @@ pub(crate) enum Event {
     StoreDirty { within: Duration },
     /// An event says that a secret changed.
     SecretDirty(SecretId),
-    /// The work under way was dropped without an answer.
-    Abandoned,
-    /// The end. The driver simply stops; the model and its traces say it.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the driver's own end needs no word")
-    )]
+    /// The work under way was dropped, because nobody waits any more.
+    Deserted,
     Shutdown,
 }
 

@@ -43,10 +43,10 @@ fn f93_work_that_is_dropped_half_way_leaves_nothing_locked() {
     let mut world = world(content(2, 3));
     world.write(0, Setting::Plain(1));
     world.refresh(1);
-    world.send(Event::Abandoned);
+    world.send(Event::Deserted);
     world.refresh(2);
     world.run(secs(1));
-    assert!(matches!(world.reply(1), Some(RoundOutcome::Updated { .. })));
+    assert!(world.reply(1).is_none());
     assert!(world.reply(2).is_some());
     assert!(world.is_current());
 }

@@ -143,6 +143,7 @@ impl Observer {
     pub(super) fn dropped(&mut self) {
         self.checking = false;
         self.reading.clear();
+        self.callers.clear();
     }
 
     /// A secret is not held any more, so that it may be read once more.

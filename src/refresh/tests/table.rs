@@ -244,10 +244,16 @@ fn a_store_that_is_closed_is_not_asked_for_anybody() {
 }
 
 #[test]
-fn dropped_work_is_begun_again_for_those_who_wait() {
-    let mut bench = Bench::new(&schedule());
+fn dropped_work_is_begun_again_when_somebody_asks() {
+    let by_callers_alone = Schedule {
+        every: None,
+        ..schedule()
+    };
+    let mut bench = Bench::new(&by_callers_alone);
     assert_eq!(bench.tell(Event::RefreshNow(vec![7])), "check 1, read 1");
-    assert_eq!(bench.tell(Event::Abandoned), "check 1, read 1");
-    assert_eq!(bench.tell(Event::Shutdown), "tell [7] failed Closed, stop");
+    assert_eq!(bench.tell(Event::Deserted), "");
+    bench.now += Duration::from_secs(10);
+    assert_eq!(bench.tell(Event::RefreshNow(vec![8])), "check 1, read 1");
+    assert_eq!(bench.tell(Event::Shutdown), "tell [8] failed Closed, stop");
     assert_eq!(bench.tell(Event::Woke), "");
 }

@@ -182,7 +182,7 @@ impl Trace {
                 };
                 self.world.send(event);
             }
-            _ if self.rng.u8(..4) == 0 => self.world.send(Event::Abandoned),
+            _ if self.rng.u8(..4) == 0 => self.world.send(Event::Deserted),
             _ => {
                 let stall = self.span();
                 self.world.stall(stall);

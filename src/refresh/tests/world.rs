@@ -195,7 +195,7 @@ impl World {
                 self.observer.called(*caller, self.now);
             }
         }
-        if let Event::Abandoned = &event {
+        if let Event::Deserted = &event {
             self.answers.clear();
             self.observer.dropped();
         }
