@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -39,11 +39,6 @@ struct Hook {
     secret: Arc<Secret>,
 }
 
-#[derive(Deserialize)]
-struct Caller {
-    secret: Option<Secret>,
-}
-
 impl Hook {
     fn router(self) -> Router {
         Router::new()
@@ -53,14 +48,16 @@ impl Hook {
             .with_state(self)
     }
 
-    fn is_known(&self, caller: &Caller) -> bool {
-        caller.secret.as_ref() == Some(&*self.secret)
+    fn is_known(&self, query: Option<&str>) -> bool {
+        let query = query.unwrap_or_default();
+        url::form_urlencoded::parse(query.as_bytes())
+            .any(|(name, value)| name == "secret" && Secret::new(&*value) == *self.secret)
     }
 }
 
 /// A delivery, or the handshake of Event Grid's own schema.
-async fn events(State(hook): State<Hook>, Query(caller): Query<Caller>, body: Bytes) -> Response {
-    if !hook.is_known(&caller) {
+async fn events(State(hook): State<Hook>, RawQuery(query): RawQuery, body: Bytes) -> Response {
+    if !hook.is_known(query.as_deref()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match hook.azure.notify(&body) {
@@ -82,11 +79,11 @@ async fn events(State(hook): State<Hook>, Query(caller): Query<Caller>, body: By
 /// The handshake of CloudEvents: may this origin send events here?
 async fn handshake(
     State(hook): State<Hook>,
-    Query(caller): Query<Caller>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     match headers.get("webhook-request-origin") {
-        Some(origin) if hook.is_known(&caller) => {
+        Some(origin) if hook.is_known(query.as_deref()) => {
             [("webhook-allowed-origin", origin.clone())].into_response()
         }
         _ => StatusCode::UNAUTHORIZED.into_response(),
@@ -168,7 +165,7 @@ async fn follow(live: &mut Live<Settings>, wish: impl Fn(&Settings) -> bool) -> 
         while !wish(&live.load()) {
             live.changed().await?;
         }
-        Ok(started.elapsed())
+        Ok::<_, Box<dyn Error>>(started.elapsed())
     };
     tokio::time::timeout(Duration::from_secs(60), arrived).await?
 }

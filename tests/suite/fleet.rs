@@ -18,6 +18,16 @@ fn vault_reads(instances: u64, references: u64, interval: u64) -> u64 {
     instances * references * 10 / interval
 }
 
+/// The numbers of a row.
+fn numbers(row: &str) -> Vec<u64> {
+    let cells = row.trim().trim_matches('|').split('|');
+    let number = |cell: &str| -> u64 {
+        let digits = cell.trim().trim_end_matches(" %");
+        digits.parse().expect("a number")
+    };
+    cells.map(number).collect()
+}
+
 /// The numbers of a table, row by row.
 fn table(name: &str) -> Vec<Vec<u64>> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/fleet.md");
@@ -28,17 +38,6 @@ fn table(name: &str) -> Vec<Vec<u64>> {
     let (table, _) = rest
         .split_once(&format!("<!-- /{name} -->"))
         .expect("the table's end");
-    let numbers = |line: &str| {
-        let cells = line.trim().trim_matches('|').split('|');
-        cells
-            .map(|cell| {
-                cell.trim()
-                    .trim_end_matches(" %")
-                    .parse()
-                    .expect("a number")
-            })
-            .collect()
-    };
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     let rows: Vec<Vec<u64>> = rows.map(numbers).collect();
     assert!(rows.len() >= 4);
