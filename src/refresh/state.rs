@@ -150,7 +150,6 @@ impl State {
         earliest(services, self.candidates.wake(&self.reads))
     }
 
-    #[cfg(test)]
     /// False if nothing happens between explicit refreshes.
     pub(crate) fn is_periodic(&self) -> bool {
         self.store.is_periodic()

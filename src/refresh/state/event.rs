@@ -51,6 +51,11 @@ pub(crate) enum Event {
     SecretDirty(SecretId),
     /// The work under way was dropped, because nobody waits any more.
     Deserted,
+    /// The end. The driver ends without telling the machine.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the driver's own end needs no word")
+    )]
     Shutdown,
 }
 

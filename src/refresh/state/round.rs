@@ -17,6 +17,10 @@ pub(crate) enum RoundOutcome {
     Unchanged,
     /// Published; the newest generation of the round.
     Updated {
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "callers are told the current one")
+        )]
         generation: u64,
     },
     Skipped(SkipReason),
