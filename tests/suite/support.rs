@@ -1,5 +1,7 @@
 //! What the integration tests share: a small world and a handle on it.
 
+use std::sync::Arc;
+
 use config_azure::{AppConfiguration, AppConfigurationBuilder, KeyVaultOptions};
 use config_azure_emulator::{Emulator, Setting};
 
@@ -64,12 +66,26 @@ pub fn by_token(emulator: &Emulator) -> AppConfigurationBuilder {
         .http_client(emulator.client_hook())
 }
 
+/// The date of a paused test: it moves with Tokio's clock, as the emulator's does.
+#[derive(Debug)]
+struct TokioClock(std::time::SystemTime, tokio::time::Instant);
+
+impl config_azure::WallClock for TokioClock {
+    fn now(&self) -> std::time::SystemTime {
+        self.0 + self.1.elapsed()
+    }
+}
+
 /// Without sockets, everything by token, the dates following Tokio's clock.
 pub fn in_memory(emulator: &Emulator) -> AppConfigurationBuilder {
     AppConfiguration::builder()
         .endpoint(emulator.store("contoso").endpoint())
         .credential(emulator.credential())
         .transport(emulator.transport())
+        .wall_clock(Arc::new(TokioClock(
+            emulator.clock().now().into(),
+            tokio::time::Instant::now(),
+        )))
 }
 
 /// Tasks that run on this test's own runtime.

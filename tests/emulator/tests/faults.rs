@@ -33,7 +33,9 @@ async fn on_sockets(http1_only: bool) -> (Emulator, reqwest::Client) {
         .store("contoso")
         .anonymous(true)
         .set("title", None, "Shop");
-    let client = emulator.client(reqwest::Client::builder()).build();
+    let client = emulator
+        .client(reqwest::Client::builder().no_gzip())
+        .build();
     (emulator, client.expect("client"))
 }
 
