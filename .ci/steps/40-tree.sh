@@ -1,6 +1,6 @@
 step "one reqwest, one hyper, one rustls, one crypto provider"
 for crate in reqwest hyper rustls; do
-    count="$(cargo tree --locked --workspace --all-features -e normal --prefix none -f '{p}' | grep -E "^$crate v" | sort -u | wc -l)"
+    count="$(cargo tree --locked --workspace --all-features -e normal --prefix none -f '{p}' | grep -E "^$crate v" | sed 's, (\*)$,,' | sort -u | wc -l)"
     [ "$count" -eq 1 ] || { echo "$count versions of $crate"; exit 1; }
 done
 if cargo tree --locked --workspace --all-features -e normal,build,dev -i ring 2>/dev/null | grep -q '^ring'; then

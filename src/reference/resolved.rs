@@ -157,6 +157,10 @@ pub(crate) struct ResolvedKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Resolved {
     Secret(ResolvedSecret),
+    #[cfg_attr(
+        not(feature = "keys"),
+        allow(dead_code, reason = "only read with the feature `keys`")
+    )]
     Key(ResolvedKey),
     /// Opens encrypted settings; it is never a setting's value itself.
     #[cfg(feature = "keys")]
