@@ -283,23 +283,33 @@ fn summary(now: &Settings) {
     println!("  shipping: {}", carriers.join(", "));
 }
 
-/// Where each of a few values came from: the winning layer, the setting behind it, the secret behind that.
+/// Where a few values came from, as a table: path, value, setting, and the secret behind it. Secrets stay hidden.
 fn origins(live: &Live<Settings>) {
     heading("where values come from");
-    for path in [
+    let shown = [
         "title",
-        "instance.name",
         "http.port",
         "http.workers",
         "db.host",
         "db.password",
+        "db.replica_password",
         "payments.providers.fabrikam.api_key",
         "payments.retry.attempts",
         "shipping.carriers",
-    ] {
-        if let Some(explanation) = live.explain(path) {
-            println!("{explanation}");
+        "webhooks.shared_secret",
+    ];
+    let now = live.load();
+    for row in now.loaded().to_string().lines() {
+        let path = row.split_whitespace().next().unwrap_or_default();
+        if shown.contains(&path) {
+            println!("{}", row.trim_end());
         }
+    }
+    if let Some(layer) = now.layer("instance.name") {
+        println!("instance.name  from the file layer, not the store ({layer})");
+    }
+    if let Some(explanation) = live.explain("http.workers") {
+        println!("\n{explanation}");
     }
 }
 
