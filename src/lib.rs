@@ -84,8 +84,8 @@ pub use reference::{
     VaultOptions,
 };
 pub use refresh::{
-    Counters, RefreshOptions, RefreshOutcome, SecretStatus, SkipReason, Status, StoreFailure,
-    VaultStatus,
+    Counters, RefreshOptions, RefreshOutcome, SecretProperties, SecretStatus, SkipReason, Status,
+    StoreFailure, VaultStatus,
 };
 pub use secrecy;
 pub use secret::Secret;
