@@ -231,7 +231,7 @@ fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatu
     SecretStatus {
         vault: id.vault_host().to_owned(),
         name: id.name().to_owned(),
-        pinned: id.version().map(str::to_owned),
+        pinned: id.version().filter(|_| id.is_pinned()).map(str::to_owned),
         age: secret.held.map(ago),
         failure: secret.failing.map(|failing| failing.error.kind),
         failing_for: secret.failing.map(|failing| ago(failing.since)),
