@@ -283,7 +283,7 @@ async fn an_encryptor_takes_rsa_keys_and_ten_kilobytes() {
 async fn an_encryptor_refuses_a_key_that_will_not_open() {
     let (emulator, _, _) = world().await;
     emulator.vault("kv-orders").disable_key("settings");
-    let error = encryptor(&emulator, "settings").await.unwrap_err();
+    let error = encryptor_with(&emulator, "settings").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Reference);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(
@@ -298,7 +298,7 @@ async fn an_encryptor_refuses_a_key_that_will_not_open() {
         emulator
             .faults()
             .script(Route::key(), Fault::Answer(answer), Some(1));
-        let error = encryptor(&emulator, "signing").await.unwrap_err();
+        let error = encryptor_with(&emulator, "signing").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidOption, "{operations:?}");
     }
 }
