@@ -9,7 +9,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, Environment, File};
 use config_azure::{
     AppConfiguration, KeyVaultOptions, Live, RefreshOptions, Secret, SettingSelector,
 };
@@ -118,7 +118,7 @@ async fn emulated_store() -> Result<()> {
     let started = Instant::now();
     let azure = builder(&emulator).load().await?;
     let live: Live<Settings> = azure.live(layers(&azure)).await?;
-    println!("in {:?}, with {}", started.elapsed(), requests(&emulator));
+    println!("in {:.0?}, with {}", started.elapsed(), requests(&emulator));
     summary(&live.load());
     origins(&live);
 
@@ -219,10 +219,10 @@ fn builder(emulator: &Emulator) -> config_azure::AppConfigurationBuilder {
 
 fn layers(azure: &AppConfiguration) -> config::ConfigBuilder<config::builder::DefaultState> {
     Config::builder()
-        .add_source(File::from_str(
-            include_str!("data/orders.toml"),
-            FileFormat::Toml,
-        ))
+        .add_source(File::with_name(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/examples/data/orders.toml"
+        )))
         .add_source(azure.clone())
         .add_source(Environment::with_prefix("ORDERS").separator("__"))
 }
@@ -236,7 +236,7 @@ async fn follow(live: &Live<Settings>, there: impl Fn(&Settings) -> bool) -> Res
         now = tokio::time::timeout(Duration::from_secs(10), live.changed()).await??;
     }
     println!(
-        "generation {} after {:?}: {}",
+        "generation {} after {:.0?}: {}",
         now.generation(),
         started.elapsed(),
         now.loaded().changes()
@@ -306,7 +306,7 @@ fn origins(live: &Live<Settings>) {
         }
     }
     if let Some(layer) = now.layer("instance.name") {
-        println!("instance.name  from the file layer, not the store ({layer})");
+        println!("{:<42} not in the store: {layer}", "instance.name");
     }
     if let Some(explanation) = live.explain("http.workers") {
         println!("\n{explanation}");
