@@ -291,6 +291,27 @@ impl<T> LiveBuilder<T> {
     /// A store whose handle stands in the layers is found and followed without being named. This is for one that
     /// a layer reads out of sight, on a task or thread of its own; naming the handle that the builder was made
     /// from says that the layers read it in such a way.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { port: u16, region: String }
+    /// # let (builder, shared_store) = config_azure::in_memory();
+    /// # shared_store.set("region", "westeurope");
+    /// # let shared = builder.load().await?;
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("port", "80");
+    /// # let azure = builder.load().await?;
+    /// let layers = config::Config::builder()
+    ///     .add_source(shared.clone())
+    ///     .add_source(azure.clone());
+    /// let mut live = azure.live_builder::<Settings, _>(layers).follow(&shared).start().await?;
+    ///
+    /// shared_store.set("region", "northeurope");
+    /// assert_eq!(live.changed().await?.region, "northeurope");
+    /// # Ok(()) }
+    /// ```
     pub fn follow(self, other: &AppConfiguration) -> Self {
         self.following(other.feed().clone())
     }

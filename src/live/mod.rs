@@ -135,6 +135,28 @@ impl<T> Live<T> {
     }
 
     /// Whether the newest values are being served, and if not, why not.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { port: u16 }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("port", "80");
+    /// # let azure = builder.load().await?;
+    /// # let live: config_azure::Live<Settings> = azure
+    /// #     .live(config::Config::builder().add_source(azure.clone()))
+    /// #     .await?;
+    /// store.set("port", "eighty");
+    /// azure.refresh().await?;
+    /// # while live.status().is_current() { tokio::task::yield_now().await; }
+    /// assert_eq!(live.load().port, 80); // the last good value stays
+    /// if let Some(refusal) = live.status().refusal() {
+    ///     // port: expected u16, found text (from port, in in-memory; ...)
+    ///     println!("{refusal}");
+    /// }
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn status(&self) -> LiveStatus {
         self.slot.status()
