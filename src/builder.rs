@@ -26,6 +26,9 @@ mod options;
 
 pub use options::{AppConfigurationOptions, SelectorOptions};
 
+/// Turns the store off, as with the official .NET provider.
+const PROVIDER_DISABLED: &str = "AZURE_APP_CONFIGURATION_PROVIDER_DISABLED";
+
 /// Chooses what to load, from where, as whom. Made by [`AppConfiguration::builder`].
 ///
 /// The order of the calls does not matter, except among selectors. Nothing is checked and nothing is sent before
@@ -287,7 +290,12 @@ impl AppConfigurationBuilder {
     }
 
     /// Looks environment variables up with this function instead of in the process: those of
-    /// [`default_credential`](Self::default_credential), and `AZURE_APP_CONFIGURATION_TRACING_DISABLED`.
+    /// [`default_credential`](Self::default_credential), and two that turn something off if they are `true` or `1`:
+    ///
+    /// - `AZURE_APP_CONFIGURATION_TRACING_DISABLED`: no `Correlation-Context` header on requests to the store;
+    /// - `AZURE_APP_CONFIGURATION_PROVIDER_DISABLED`: no request at all. The handle loads as an empty layer, so that
+    ///   other layers decide alone; `refresh()` answers [`Disabled`](crate::SkipReason::Disabled), and
+    ///   [`Status::is_ready`](crate::Status::is_ready) stays false.
     pub fn environment(
         mut self,
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -308,7 +316,9 @@ impl AppConfigurationBuilder {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption), naming the option.
     pub fn build(self) -> Result<AppConfiguration> {
         let (startup, refresh) = (self.startup.clone(), self.refresh.clone());
-        Ok(AppConfiguration::new(self.assemble()?, startup, refresh))
+        let enabled = !self.environment.is_on(PROVIDER_DISABLED);
+        let pipeline = self.assemble()?;
+        Ok(AppConfiguration::new(pipeline, startup, refresh, enabled))
     }
 
     /// Builds, and loads everything, references included, before it returns; from then on the handle is kept current.

@@ -2,7 +2,8 @@
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, ErrorKind, Secret, SecretErrorKind, StartupOptions, from_config,
+    AppConfiguration, ErrorKind, RefreshOutcome, Secret, SecretErrorKind, SkipReason,
+    StartupOptions, from_config,
 };
 use config_azure_emulator::{Emulator, Route, Setting};
 use serde::Deserialize;
@@ -240,4 +241,40 @@ async fn a_role_that_arrives_late_is_waited_for() {
         .expect_err("forbidden");
     assert_eq!(error.kind(), ErrorKind::Forbidden);
     assert_eq!(emulator.log().count(Route::store_list()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_environment_turns_the_store_off() {
+    let emulator = support::world_in_memory();
+    for (value, off) in [
+        ("true", true),
+        ("TRUE", true),
+        ("1", true),
+        ("false", false),
+        ("", false),
+    ] {
+        emulator.log().clear();
+        let variable = move |name: &str| {
+            (name == "AZURE_APP_CONFIGURATION_PROVIDER_DISABLED").then(|| value.to_owned())
+        };
+        let builder = support::in_memory(&emulator).environment(variable);
+        let azure = builder.load().await.expect("a load");
+        let outcome = azure.refresh().await.expect("an answer");
+        let skipped = matches!(outcome, RefreshOutcome::Skipped(SkipReason::Disabled));
+        assert_eq!(skipped, off, "{value:?}: {outcome:?}");
+        let config = Config::builder()
+            .set_default("title", "from another layer")
+            .expect("a default")
+            .add_source(azure.clone());
+        let config = config.build().expect("a configuration");
+        assert_eq!(
+            config.get_string("title").expect("a title"),
+            "from another layer"
+        );
+        assert_eq!(config.get_string("db.host").is_err(), off);
+        tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
+        assert_eq!(emulator.log().entries().is_empty(), off, "{value:?}");
+        assert_eq!(azure.status().is_ready(), !off);
+        azure.shutdown().await;
+    }
 }

@@ -4,6 +4,7 @@ mod axum_service;
 mod first_load;
 mod fleet;
 mod following;
+mod hostile_texts;
 mod layering;
 mod ownership;
 mod push;
