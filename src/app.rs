@@ -23,6 +23,9 @@ use crate::startup::{self, StartupOptions};
 use crate::task::Owner;
 use crate::tree::Explanation;
 
+#[cfg(test)]
+mod tests;
+
 /// A store's settings, loaded with their references resolved, and kept current in the background.
 ///
 /// A cheap handle: clones share one store. It is an ordinary source for both of `config`'s builders

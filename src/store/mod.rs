@@ -51,6 +51,8 @@ pub(crate) use auth::StoreCredential;
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use correlation::{TracingEnvironment, TracingOptions};
 pub(crate) use discovery::SrvLookup;
+#[cfg(test)]
+pub(crate) use discovery::{LookupFailed, SrvRecord};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use flag::FeatureFlag;
 pub use fleet::EndpointStatus;
@@ -129,6 +131,7 @@ impl Store {
         check_api_version(&options.api_version)?;
         check_endpoints(&options)?;
         check_moments(&options.selection, clock.now())?;
+        options.sentinels.iter().try_for_each(Sentinel::check)?;
         let policy = transport.policy().clone();
         for origin in options.endpoints.iter().filter_map(Endpoint::origin) {
             policy.allow(origin, HostKind::Store);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, Error, ErrorKind, KeyVaultOptions, Live, RefreshOptions, RefreshOutcome,
-    SecretErrorKind, SettingSelector, StartupOptions,
+    AppConfiguration, Error, ErrorKind, Live, RefreshOptions, SecretErrorKind, SettingSelector,
+    StartupOptions,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
@@ -80,7 +80,9 @@ async fn f74_a_raw_secret_where_a_reference_belongs() {
         );
         assert_silent(&error);
         // Later: the same error, and the last good generation stays.
-        emulator.store("contoso").set("db:token", None, "plain");
+        emulator
+            .store("contoso")
+            .put(Setting::new("db:token", "plain"));
         let azure = support::in_memory(&emulator).load().await.expect("a load");
         emulator.store("contoso").put(pasted(value));
         let error = azure.refresh().await.expect_err("not a reference");
@@ -140,16 +142,11 @@ fn fill(emulator: &Emulator) {
 }
 
 fn client(emulator: &Emulator) -> config_azure::AppConfigurationBuilder {
-    let sentinels = hostile_names()
-        .into_iter()
-        .fold(RefreshOptions::new(), |options, name| {
-            options.sentinel(format!("sentinel {name}"), name)
-        });
     support::in_memory(emulator)
         .select(SettingSelector::all().labels(["", "prod"]))
         .feature_flags(SettingSelector::all())
         .startup(StartupOptions::new().fail_fast())
-        .refresh(sentinels)
+        .refresh(RefreshOptions::new().sentinel("\u{202e}signal", "\u{2066}label"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,6 +167,7 @@ async fn f75_log_injection() {
             "{text:?}"
         );
     }
+    refused_when_built(&emulator);
     refused_by_the_type(&azure).await;
     references_that_fail(&emulator, &azure).await;
     answers_that_fail(&emulator).await;
@@ -185,6 +183,31 @@ async fn f75_log_injection() {
             !rest.contains(is_dangerous) && line.len() < 16_000,
             "{line:?}"
         );
+    }
+}
+
+/// Selectors and sentinels that no setting can have.
+fn refused_when_built(emulator: &Emulator) {
+    let names = hostile_names();
+    for name in names
+        .iter()
+        .filter(|name| name.contains(char::is_control) || name.len() > 256)
+    {
+        let sentinel = RefreshOptions::new().sentinel(name.as_str(), "");
+        let label = RefreshOptions::new().sentinel("a", name.as_str());
+        let base = || support::in_memory(emulator);
+        for builder in [
+            base().refresh(sentinel),
+            base().refresh(label),
+            base().select(SettingSelector::keys(name)),
+            base().select(SettingSelector::all().label(name)),
+            base().select(SettingSelector::all().tag(name, "")),
+            base().select(SettingSelector::snapshot(name)),
+        ] {
+            let error = builder.build().expect_err("refused");
+            assert_eq!(error.kind(), ErrorKind::InvalidOption);
+            assert_lines(&error);
+        }
     }
 }
 
@@ -216,18 +239,10 @@ async fn references_that_fail(emulator: &Emulator, azure: &AppConfiguration) {
             .secret_uri(&format!("missing-{at}"));
         store.set_reference(&format!("r{at}"), None, &missing);
     }
-    // The sentinels do not exist, so only a call looks.
-    match azure.refresh().await {
-        Err(error) => assert_lines(&error),
-        Ok(RefreshOutcome::Unchanged) => {}
-        Ok(other) => panic!("{other:?}"),
-    }
-    let vaults = KeyVaultOptions::new();
-    let error = client(emulator)
-        .key_vault(vaults)
-        .load()
-        .await
-        .expect_err("bad references");
+    // The signal moves, so that the settings are looked at.
+    store.put(Setting::new("\u{202e}signal", "1").label("\u{2066}label"));
+    assert_lines(&azure.refresh().await.expect_err("bad references"));
+    let error = client(emulator).load().await.expect_err("bad references");
     assert!(error.failures().len() >= 40, "{error}");
     assert_lines(&error);
 }
