@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::builder::AppConfigurationBuilder;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,7 @@ use crate::refresh::{Engine, RefreshOptions, RefreshOutcome, SkipReason, Status}
 use crate::source;
 use crate::startup::{self, StartupOptions};
 use crate::task::Owner;
+use crate::telemetry;
 use crate::tree::Explanation;
 
 #[cfg(test)]
@@ -109,10 +111,11 @@ impl AppConfiguration {
         // Replicas are looked for from the beginning, beside the load, which they may save.
         let mut discovery: BoxFuture<'static, ()> =
             Box::pin(async move { pipeline.store().keep_discovering().await });
+        let span = telemetry::load_span(&shared.pipeline.endpoint());
         let loaded = tokio::select! {
             biased;
             () = shared.token.cancelled() => Err(closed()),
-            loaded = startup::first_load(&shared.pipeline, &shared.startup) => loaded,
+            loaded = startup::first_load(&shared.pipeline, &shared.startup).instrument(span) => loaded,
             () = startup::beside(&mut discovery) => Err(closed()),
         };
         match loaded {

@@ -173,10 +173,18 @@ async fn loud_when_slow<T>(work: impl Future<Output = T>, pipeline: &Pipeline) -
         done = &mut work => return done,
         () = tokio::time::sleep(Duration::from_millis(1_800)) => {}
     }
-    tracing::warn!(
-        endpoint = pipeline.endpoint(),
-        "still waiting for the first load"
-    );
+    match pipeline.store().trouble() {
+        Some(trouble) => tracing::warn!(
+            endpoint = trouble.endpoint(),
+            status = trouble.status(),
+            "still waiting for the first load: {}",
+            trouble.one_line()
+        ),
+        None => tracing::warn!(
+            endpoint = pipeline.endpoint(),
+            "still waiting for the first load"
+        ),
+    }
     work.await
 }
 

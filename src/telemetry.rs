@@ -11,6 +11,8 @@ use crate::error::{Error, SecretErrorKind, printable};
 /// The target of every span and event below.
 pub(crate) const TARGET: &str = "config_azure";
 
+/// Span: the first load, with all its attempts.
+pub(crate) const LOAD: &str = "config_azure.load";
 /// Span: one check of the store.
 pub(crate) const CHECK: &str = "config_azure.check";
 /// Span: one read of a secret or key.
@@ -47,7 +49,8 @@ pub(crate) const LIVE_RECOVERED: &str = "config_azure.live_recovered";
 
 /// Every name above.
 #[cfg(test)]
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 17] = [
+    LOAD,
     CHECK,
     READ,
     ASSEMBLE,
@@ -68,6 +71,10 @@ pub(crate) const NAMES: [&str; 16] = [
 
 /// A list of names in an event is cut after so many.
 const MOST_NAMES: usize = 32;
+
+pub(crate) fn load_span(endpoint: &str) -> Span {
+    tracing::debug_span!(target: TARGET, LOAD, endpoint)
+}
 
 pub(crate) fn check_span(endpoint: &str) -> Span {
     tracing::debug_span!(target: TARGET, CHECK, endpoint)

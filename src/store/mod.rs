@@ -1,8 +1,8 @@
 //! The client of one store and its replicas.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use azure_core::http::HttpClient;
@@ -148,6 +148,7 @@ impl Store {
             authorizer: Authorizer::new(options.credential, clock),
             alternatives: AtomicUsize::new(options.endpoints.len() - 1),
             correlation: Correlation::new(options.environment, tracing),
+            trouble: Mutex::default(),
         });
         let client = |endpoint| EndpointClient::new(endpoint, Arc::clone(&shared));
         let members = options.endpoints.into_iter();
@@ -216,6 +217,11 @@ impl Store {
     /// All endpoints and how they fare.
     pub(crate) fn endpoint_status(&self) -> Vec<EndpointStatus> {
         self.fleet.status()
+    }
+
+    /// Why the last request failed, if it did.
+    pub(crate) fn trouble(&self) -> Option<Error> {
+        self.shared.trouble()
     }
 
     /// The endpoint that an address belongs to, if it is one of this store's.

@@ -1,8 +1,5 @@
 //! What somebody wrote into the store by mistake or on purpose, and what of it is repeated: names, made safe, and no value.
 
-#[path = "../../src/testing/events.rs"]
-mod events;
-
 use std::time::Duration;
 
 use config::Config;
@@ -13,7 +10,7 @@ use config_azure::{
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
 
-use crate::support;
+use crate::{events, support};
 
 const REFERENCE: &str = "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
 const FLAG: &str = "application/vnd.microsoft.appconfig.ff+json;charset=utf-8";

@@ -1,6 +1,9 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod axum_service;
+#[path = "../../src/testing/events.rs"]
+mod events;
+mod features;
 mod first_load;
 mod fleet;
 mod following;
