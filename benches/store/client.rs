@@ -108,8 +108,10 @@ async fn serve(world: &World) {
                     .refresh()
                     .await
                     .expect("a refresh");
-                peak_mebibytes()
+                resident("VmHWM:")
             }
+            "resident" => resident("VmRSS:"),
+            "anonymous" => resident("RssAnon:"),
             other => panic!("{other}?"),
         };
         println!("{figure}");
@@ -140,9 +142,10 @@ fn reset_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-fn peak_mebibytes() -> f64 {
+/// A figure of Linux about this process, in MiB.
+fn resident(name: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let line = status.lines().find(|line| line.starts_with(name));
     let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
     kibibytes.map_or(f64::NAN, |kibibytes| kibibytes / 1024.0)
 }
