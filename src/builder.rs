@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
@@ -80,11 +81,13 @@ enum Credential {
     Anonymous,
 }
 
-/// Bounds of one page and of one load, in bytes after decompression.
+/// Bounds of one answer of the store, and of one load: bytes after decompression, and time.
 #[derive(Clone, Copy)]
 struct Bounds {
     page: usize,
     load: usize,
+    answer_time: Duration,
+    load_time: Duration,
 }
 
 impl Default for AppConfigurationBuilder {
@@ -108,6 +111,8 @@ impl Default for AppConfigurationBuilder {
             limits: Bounds {
                 page: 16 << 20,
                 load: 64 << 20,
+                answer_time: Duration::from_secs(15),
+                load_time: Duration::from_secs(100),
             },
             hook: None,
             transport: None,
@@ -261,7 +266,19 @@ impl AppConfigurationBuilder {
 
     /// The most bytes of one page and of one whole load, after decompression. Default 16 MiB and 64 MiB.
     pub fn limits(mut self, page: usize, load: usize) -> Self {
-        self.limits = Bounds { page, load };
+        self.limits.page = page;
+        self.limits.load = load;
+        self
+    }
+
+    /// The most time for one answer of the store, and for one whole load or check on all its endpoints together.
+    /// Default 15 s and 100 s.
+    ///
+    /// The first load is bounded by [`StartupOptions::deadline`] as well, which covers the vaults too. For answers of a
+    /// vault see [`KeyVaultOptions::timeout`].
+    pub fn timeouts(mut self, answer: Duration, load: Duration) -> Self {
+        self.limits.answer_time = answer;
+        self.limits.load_time = load;
         self
     }
 

@@ -13,6 +13,7 @@ mod ownership;
 mod push;
 mod refreshing;
 mod secrecy;
+mod start;
 mod supply_chain;
 mod support;
 mod tasks;
