@@ -62,7 +62,7 @@ fn tests() -> BTreeSet<String> {
                     attributed = false;
                 }
                 _ if line.starts_with("#[test") || line.starts_with("#[tokio::test") => {
-                    attributed = true
+                    attributed = true;
                 }
                 _ => {}
             }

@@ -218,7 +218,7 @@ async fn refused_by_the_type(azure: &AppConfiguration) {
     }
     let layers = Config::builder().add_source(azure.clone());
     let refused: Result<Live<Narrow>, Error> = azure.live(layers).await;
-    assert_lines(&refused.err().expect("text and tables are no numbers"));
+    assert_lines(&refused.expect_err("text and tables are no numbers"));
 }
 
 /// References under hostile keys, at a refresh and at a start.
