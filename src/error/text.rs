@@ -140,6 +140,6 @@ mod tests {
         assert_eq!(error.to_string().lines().count(), 3);
         let line = error.one_line().to_string();
         assert_eq!(line.lines().count(), 1, "{line}");
-        assert!(line.contains("'c'"), "{line}");
+        assert!(line.contains("; c: "), "{line}");
     }
 }
