@@ -9,6 +9,8 @@ mod fleet;
 mod following;
 mod hostile_texts;
 mod layering;
+mod life_cycle;
+mod one_spelling;
 mod ownership;
 mod push;
 mod refreshing;
