@@ -5,22 +5,28 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use config::{AsyncSource, ConfigError, Map, Source, Value};
+use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::builder::AppConfigurationBuilder;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Line, Notified, Receiver};
 use crate::live::{Layers, Live, LiveBuilder};
 use crate::load::Pipeline;
 use crate::loaded::Loaded;
 use crate::publication::{Changes, Feed};
-use crate::refresh::{Engine, RefreshOptions, RefreshOutcome, Status};
+use crate::refresh::{Engine, RefreshOptions, RefreshOutcome, SkipReason, Status};
 use crate::source;
 use crate::startup::{self, StartupOptions};
 use crate::task::Owner;
+use crate::telemetry;
 use crate::tree::Explanation;
+
+#[cfg(test)]
+mod tests;
 
 /// A store's settings, loaded with their references resolved, and kept current in the background.
 ///
@@ -39,6 +45,8 @@ struct Shared {
     pipeline: Arc<Pipeline>,
     startup: StartupOptions,
     refresh: RefreshOptions,
+    /// False if the environment turned the store off.
+    enabled: bool,
     /// Present once the first load is done.
     engine: OnceCell<Engine>,
     events: Receiver,
@@ -55,6 +63,7 @@ impl AppConfiguration {
         pipeline: Pipeline,
         startup: StartupOptions,
         refresh: RefreshOptions,
+        enabled: bool,
     ) -> Self {
         let (owner, token) = Owner::new();
         let feed = Feed {
@@ -65,6 +74,7 @@ impl AppConfiguration {
             pipeline: Arc::new(pipeline),
             startup,
             refresh,
+            enabled,
             engine: OnceCell::new(),
             events: Receiver::default(),
             token,
@@ -94,12 +104,27 @@ impl AppConfiguration {
     async fn start(&self) -> Result<Engine> {
         let shared = &self.shared;
         crate::task::runtime()?;
-        match startup::first_load(&shared.pipeline, &shared.startup).await {
+        if !shared.enabled {
+            return self.start_without_store();
+        }
+        let pipeline = Arc::clone(&shared.pipeline);
+        // Replicas are looked for from the beginning, beside the load, which they may save.
+        let mut discovery: BoxFuture<'static, ()> =
+            Box::pin(async move { pipeline.store().keep_discovering().await });
+        let span = telemetry::load_span(&shared.pipeline.endpoint());
+        let loaded = tokio::select! {
+            biased;
+            () = shared.token.cancelled() => Err(closed()),
+            loaded = startup::first_load(&shared.pipeline, &shared.startup).instrument(span) => loaded,
+            () = startup::beside(&mut discovery) => Err(closed()),
+        };
+        match loaded {
             Ok(draft) => drop(shared.pipeline.publish(draft)),
             Err(error) if shared.startup.forgives(&error) => {
                 tracing::error!(
                     endpoint = shared.pipeline.endpoint(),
-                    "starting without App Configuration, as it is optional; trying on in the background: {error}"
+                    "starting without App Configuration, as it is optional; trying on in the background: {}",
+                    error.one_line()
                 );
                 shared.pipeline.publish_empty();
             }
@@ -109,6 +134,25 @@ impl AppConfiguration {
             Arc::clone(&shared.pipeline),
             &shared.refresh,
             shared.token.clone(),
+            discovery,
+        )
+    }
+
+    /// An empty generation, and nothing that would ever ask the store.
+    fn start_without_store(&self) -> Result<Engine> {
+        let shared = &self.shared;
+        tracing::warn!(
+            endpoint = shared.pipeline.endpoint(),
+            "App Configuration is turned off by the environment; starting with an empty layer"
+        );
+        shared.pipeline.publish_empty();
+        let never = shared.refresh.clone().disabled();
+        let nothing = Box::pin(std::future::ready(()));
+        Engine::start(
+            Arc::clone(&shared.pipeline),
+            &never,
+            shared.token.clone(),
+            nothing,
         )
     }
 
@@ -138,7 +182,11 @@ impl AppConfiguration {
     /// # Errors
     /// The check failed; the last good generation is still current.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
-        self.engine().await?.refresh().await
+        let engine = self.engine().await?;
+        if !self.shared.enabled {
+            return Ok(RefreshOutcome::Skipped(SkipReason::Disabled));
+        }
+        engine.refresh().await
     }
 
     /// Takes the body of an Event Grid delivery, and sees to it that the change arrives without waiting for the interval.
@@ -270,19 +318,26 @@ impl AppConfiguration {
         self.loaded()?.explain(path)
     }
 
-    /// Ends the background task, cancelling requests in flight, and waits for its end (at most 100 ms).
+    /// Ends the background task, cancelling requests in flight, and waits for its end (at most 100 ms). A first load that
+    /// is still under way ends with [`Closed`](ErrorKind::Closed).
     ///
     /// The last generation stays readable. Further calls of [`refresh`](Self::refresh) answer with an error.
     pub async fn shutdown(&self) {
         self.shared.token.cancel();
-        if let Some(engine) = self.shared.engine.get() {
-            engine.ended().await;
+        match self.shared.engine.get() {
+            Some(engine) => engine.ended().await,
+            // Without an engine there is nobody else to say that nothing will come.
+            None => self.feed.publication.close(),
         }
     }
 
     pub(crate) fn feed(&self) -> &Feed {
         &self.feed
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the handle was shut down")
 }
 
 impl<T> LiveBuilder<T> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
@@ -25,6 +26,9 @@ mod env;
 mod options;
 
 pub use options::{AppConfigurationOptions, SelectorOptions};
+
+/// Turns the store off, as with the official .NET provider.
+const PROVIDER_DISABLED: &str = "AZURE_APP_CONFIGURATION_PROVIDER_DISABLED";
 
 /// Chooses what to load, from where, as whom. Made by [`AppConfiguration::builder`].
 ///
@@ -77,11 +81,13 @@ enum Credential {
     Anonymous,
 }
 
-/// Bounds of one page and of one load, in bytes after decompression.
+/// Bounds of one answer of the store, and of one load: bytes after decompression, and time.
 #[derive(Clone, Copy)]
 struct Bounds {
     page: usize,
     load: usize,
+    answer_time: Duration,
+    load_time: Duration,
 }
 
 impl Default for AppConfigurationBuilder {
@@ -105,6 +111,8 @@ impl Default for AppConfigurationBuilder {
             limits: Bounds {
                 page: 16 << 20,
                 load: 64 << 20,
+                answer_time: Duration::from_secs(15),
+                load_time: Duration::from_secs(100),
             },
             hook: None,
             transport: None,
@@ -258,7 +266,19 @@ impl AppConfigurationBuilder {
 
     /// The most bytes of one page and of one whole load, after decompression. Default 16 MiB and 64 MiB.
     pub fn limits(mut self, page: usize, load: usize) -> Self {
-        self.limits = Bounds { page, load };
+        self.limits.page = page;
+        self.limits.load = load;
+        self
+    }
+
+    /// The most time for one answer of the store, and for one whole load or check on all its endpoints together.
+    /// Default 15 s and 100 s.
+    ///
+    /// The first load is bounded by [`StartupOptions::deadline`] as well, which covers the vaults too. For answers of a
+    /// vault see [`KeyVaultOptions::timeout`].
+    pub fn timeouts(mut self, answer: Duration, load: Duration) -> Self {
+        self.limits.answer_time = answer;
+        self.limits.load_time = load;
         self
     }
 
@@ -287,7 +307,12 @@ impl AppConfigurationBuilder {
     }
 
     /// Looks environment variables up with this function instead of in the process: those of
-    /// [`default_credential`](Self::default_credential), and `AZURE_APP_CONFIGURATION_TRACING_DISABLED`.
+    /// [`default_credential`](Self::default_credential), and two that turn something off if they are `true` or `1`:
+    ///
+    /// - `AZURE_APP_CONFIGURATION_TRACING_DISABLED`: no `Correlation-Context` header on requests to the store;
+    /// - `AZURE_APP_CONFIGURATION_PROVIDER_DISABLED`: no request at all. The handle loads as an empty layer, so that
+    ///   other layers decide alone; `refresh()` answers [`Disabled`](crate::SkipReason::Disabled), and
+    ///   [`Status::is_ready`](crate::Status::is_ready) stays false.
     pub fn environment(
         mut self,
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -308,7 +333,9 @@ impl AppConfigurationBuilder {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption), naming the option.
     pub fn build(self) -> Result<AppConfiguration> {
         let (startup, refresh) = (self.startup.clone(), self.refresh.clone());
-        Ok(AppConfiguration::new(self.assemble()?, startup, refresh))
+        let enabled = !self.environment.is_on(PROVIDER_DISABLED);
+        let pipeline = self.assemble()?;
+        Ok(AppConfiguration::new(pipeline, startup, refresh, enabled))
     }
 
     /// Builds, and loads everything, references included, before it returns; from then on the handle is kept current.

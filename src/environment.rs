@@ -29,6 +29,12 @@ impl Environment {
         (self.0)(name)
     }
 
+    /// True if the variable says so: `true`, in any case, or `1`.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.text(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+    }
+
     /// The variable without surrounding blanks; an empty one counts as absent.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name)

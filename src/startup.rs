@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::time::{sleep_until, timeout_at};
 
 use crate::error::{Error, ErrorKind, Result, SecretErrorKind};
@@ -108,7 +109,8 @@ pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) ->
             endpoint = pipeline.endpoint(),
             status = error.status(),
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "the first load failed and is tried again: {error}"
+            "the first load failed and is tried again: {}",
+            error.one_line()
         );
         last = Some(error);
         // One more try just before the deadline instead of giving up early.
@@ -122,6 +124,12 @@ pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) ->
             sleep_until(next.min(last_call)).await;
         }
     }
+}
+
+/// Drives `work` for as long as it is awaited, whether or not it comes to an end.
+pub(crate) async fn beside(work: &mut BoxFuture<'static, ()>) {
+    work.await;
+    std::future::pending::<()>().await;
 }
 
 /// True if the same load may succeed later: nobody but time has to do anything.
@@ -165,10 +173,18 @@ async fn loud_when_slow<T>(work: impl Future<Output = T>, pipeline: &Pipeline) -
         done = &mut work => return done,
         () = tokio::time::sleep(Duration::from_millis(1_800)) => {}
     }
-    tracing::warn!(
-        endpoint = pipeline.endpoint(),
-        "still waiting for the first load"
-    );
+    match pipeline.store().trouble() {
+        Some(trouble) => tracing::warn!(
+            endpoint = trouble.endpoint(),
+            status = trouble.status(),
+            "still waiting for the first load: {}",
+            trouble.one_line()
+        ),
+        None => tracing::warn!(
+            endpoint = pipeline.endpoint(),
+            "still waiting for the first load"
+        ),
+    }
     work.await
 }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tracing::{Level, Span, event};
 
-use crate::error::{Error, SecretErrorKind};
+use crate::error::{Error, SecretErrorKind, printable};
 
 /// The target of every span and event below.
 pub(crate) const TARGET: &str = "config_azure";
 
+/// Span: the first load, with all its attempts.
+pub(crate) const LOAD: &str = "config_azure.load";
 /// Span: one check of the store.
 pub(crate) const CHECK: &str = "config_azure.check";
 /// Span: one read of a secret or key.
@@ -47,7 +49,8 @@ pub(crate) const LIVE_RECOVERED: &str = "config_azure.live_recovered";
 
 /// Every name above.
 #[cfg(test)]
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 17] = [
+    LOAD,
     CHECK,
     READ,
     ASSEMBLE,
@@ -68,6 +71,10 @@ pub(crate) const NAMES: [&str; 16] = [
 
 /// A list of names in an event is cut after so many.
 const MOST_NAMES: usize = 32;
+
+pub(crate) fn load_span(endpoint: &str) -> Span {
+    tracing::debug_span!(target: TARGET, LOAD, endpoint)
+}
 
 pub(crate) fn check_span(endpoint: &str) -> Span {
     tracing::debug_span!(target: TARGET, CHECK, endpoint)
@@ -92,13 +99,13 @@ pub(crate) fn published<'a>(
 }
 
 pub(crate) fn refused(generation: u64, error: &Error) {
-    event!(name: REFUSED, target: TARGET, Level::WARN, generation, kind = ?error.kind(), error = %error,
+    event!(name: REFUSED, target: TARGET, Level::WARN, generation, kind = ?error.kind(), error = %error.one_line(),
         "what was fetched cannot be used; the generation before stays");
 }
 
 pub(crate) fn check_failed(endpoint: &str, attempts: u32, error: &Error) {
     event!(name: CHECK_FAILED, target: TARGET, Level::WARN, endpoint, attempts,
-        kind = ?error.kind(), status = error.status(), error = %error, "the store could not be checked");
+        kind = ?error.kind(), status = error.status(), error = %error.one_line(), "the store could not be checked");
 }
 
 pub(crate) fn check_recovered(endpoint: &str, attempts: u32) {
@@ -128,6 +135,7 @@ pub(crate) fn pinned<'a>(secrets: impl ExactSizeIterator<Item = &'a str>) {
 }
 
 pub(crate) fn sentinel_missing(key: &str, label: Option<&str>) {
+    let (key, label) = (printable(key), label.map(printable));
     event!(name: SENTINEL_MISSING, target: TARGET, Level::WARN, key, label,
         "a sentinel does not exist; its appearance will be a change");
 }
@@ -144,7 +152,7 @@ pub(crate) fn live_swapped(of: &str, generation: u64) {
 }
 
 pub(crate) fn live_refused(of: &str, error: &Error) {
-    event!(name: LIVE_REFUSED, target: TARGET, Level::WARN, of, kind = ?error.kind(), error = %error,
+    event!(name: LIVE_REFUSED, target: TARGET, Level::WARN, of, kind = ?error.kind(), error = %error.one_line(),
         "new values cannot be used; the last good ones stay");
 }
 
@@ -154,7 +162,7 @@ pub(crate) fn live_recovered(of: &str, attempts: u32) {
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.take(MOST_NAMES).collect();
+    let names: Vec<String> = names.take(MOST_NAMES).map(printable).collect();
     names.join(", ")
 }
 

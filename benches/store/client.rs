@@ -8,7 +8,7 @@ use std::time::Instant;
 use config_azure::{AppConfiguration, RefreshOptions, RefreshOutcome};
 use config_azure_emulator::Emulator;
 
-use super::{HOST, PAGES, floor};
+use super::{HOST, PAGES, floor, heap, mebibytes};
 
 const WORLD: &str = "STORE_BENCH_WORLD";
 
@@ -101,15 +101,17 @@ async fn serve(world: &World) {
                 milliseconds(start)
             }
             "memory" => {
-                reset_peak();
+                heap::reset_peak();
                 azure
                     .as_ref()
                     .expect("a load")
                     .refresh()
                     .await
                     .expect("a refresh");
-                peak_mebibytes()
+                mebibytes(heap::peak())
             }
+            "allocated" => mebibytes(heap::live()),
+            "resident" => resident(),
             other => panic!("{other}?"),
         };
         println!("{figure}");
@@ -135,14 +137,10 @@ async fn load(world: &World) -> AppConfiguration {
         .expect("a load")
 }
 
-/// Linux forgets the highest resident size.
-fn reset_peak() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-fn peak_mebibytes() -> f64 {
+/// What Linux holds in memory for this process, in MiB.
+fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
     kibibytes.map_or(f64::NAN, |kibibytes| kibibytes / 1024.0)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
 
-use super::{AppConfigurationBuilder, Credential, both};
+use super::{AppConfigurationBuilder, Bounds, Credential, both};
 use crate::credential::{CachedCredential, DefaultAzureCredential, identity_origins};
 use crate::error::{Error, Result};
 use crate::load::Pipeline;
@@ -21,6 +21,7 @@ use crate::tree::{KeyRules, Shape};
 impl AppConfigurationBuilder {
     pub(super) fn assemble(mut self) -> Result<Pipeline> {
         self.refresh.validate()?;
+        self.limits.check()?;
         let selection = Selection::new(&self.selectors, &self.flags)?;
         let shape = self.shape()?;
         let guard = self.guard()?;
@@ -34,6 +35,7 @@ impl AppConfigurationBuilder {
             bytes: self.limits.load,
             ..LoadLimits::default()
         };
+        options.deadline = self.limits.load_time;
         options.strict_flags = self.strict_flags;
         options.tracing.uses_key_vault = token.is_some();
         options.tracing.refreshes_key_vault = self.key_vault.interval().is_some();
@@ -87,6 +89,7 @@ impl AppConfigurationBuilder {
         };
         let mut limits = Limits::default();
         limits.store.bytes = self.limits.page;
+        limits.store.time = self.limits.answer_time;
         Ok(Guard::new(inner, HostPolicy::new(), limits))
     }
 
@@ -158,5 +161,20 @@ impl AppConfigurationBuilder {
             ));
         }
         Ok((endpoints, credential))
+    }
+}
+
+impl Bounds {
+    /// Nothing fits into nothing.
+    fn check(self) -> Result<()> {
+        if self.page == 0 || self.load == 0 {
+            return Err(Error::option(
+                "limits(): a bound of no bytes lets nothing in",
+            ));
+        }
+        if self.answer_time.is_zero() || self.load_time.is_zero() {
+            return Err(Error::option("timeouts(): no time at all is too little"));
+        }
+        Ok(())
     }
 }

@@ -8,10 +8,9 @@ use crate::credential::CredentialFailure;
 use crate::error::{SecretError, SecretErrorKind, word};
 use crate::setting::ConfigurationSetting;
 use crate::time::Instant;
-use crate::transport::Refusal;
+use crate::transport::{Refusal, retry_after};
 
 use super::ReferenceId;
-use super::retry_after::retry_after;
 
 /// Why one read failed: a kind, a status and a code, never a text of the vault.
 #[derive(Debug, Clone, PartialEq, Eq)]

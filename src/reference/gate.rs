@@ -11,13 +11,12 @@ use tokio::sync::watch;
 
 use crate::error::SecretErrorKind;
 use crate::time::{Instant, later};
+use crate::transport::LONGEST_RETRY_AFTER;
 
 use super::failure::{Reach, ReadFailure};
 
 /// An answer proves the vault for this long.
 const FRESH: Duration = Duration::from_secs(10);
-/// No wish of a vault counts for more.
-const LONGEST_WISH: Duration = Duration::from_secs(10 * 60);
 /// Our own wait doubles from this...
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// ...to this.
@@ -45,7 +44,7 @@ impl State {
     /// Closes the gate. Several refusals of requests that were under way together count once.
     fn close(&mut self, wish: Option<Duration>) -> Instant {
         let now = Instant::now();
-        let wish = wish.unwrap_or_default().min(LONGEST_WISH);
+        let wish = wish.unwrap_or_default().min(LONGEST_RETRY_AFTER);
         let until = match self.closed_until.filter(|until| now < *until) {
             Some(until) => until.max(later(now, wish)),
             None => {

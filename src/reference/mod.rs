@@ -12,8 +12,6 @@ mod client;
 #[cfg(feature = "keys")]
 mod encrypted;
 mod failure;
-#[cfg(fuzzing)]
-pub(crate) mod fuzzing;
 mod gate;
 mod identifier;
 #[cfg(feature = "keys")]
@@ -25,7 +23,6 @@ mod policy;
 mod references;
 mod resolved;
 mod resolver;
-mod retry_after;
 mod tap;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -108,10 +109,12 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the background task after the first load, unless there is no interval. `token` ends it.
+    /// `discovery` keeps the list of replicas current; it goes on beside the task.
     pub(crate) fn start(
         pipeline: Arc<Pipeline>,
         options: &RefreshOptions,
         token: CancellationToken,
+        discovery: BoxFuture<'static, ()>,
     ) -> Result<Self> {
         let vaults = pipeline.references().options();
         let schedule = Schedule {
@@ -139,7 +142,6 @@ impl Engine {
             ended: ended.clone(),
         };
         let discovers = pipeline.store().discovers();
-        let discovery = async move { pipeline.store().keep_discovering().await };
         let inline = if options.period().is_some() {
             task::spawn("refresh", token.clone(), async move {
                 let _ending = ending;

@@ -37,4 +37,6 @@ pub enum SkipReason {
     Throttled,
     /// Secrets of a vault were asked for within the last 3 seconds. They are read again when these have passed.
     TooSoon,
+    /// The environment variable `AZURE_APP_CONFIGURATION_PROVIDER_DISABLED` turned the store off.
+    Disabled,
 }

@@ -1,7 +1,7 @@
 //! One endpoint: sends requests, retries them shortly, and carries its own sync tokens.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use azure_core::http::headers::{ACCEPT, HeaderName, Headers};
@@ -37,6 +37,19 @@ pub(super) struct Shared {
     /// How many other endpoints there are.
     pub(super) alternatives: AtomicUsize,
     pub(super) correlation: Correlation,
+    /// Why the last request failed, if it did; for whoever wonders what takes so long.
+    pub(super) trouble: Mutex<Option<Error>>,
+}
+
+impl Shared {
+    pub(super) fn trouble(&self) -> Option<Error> {
+        let trouble = self.trouble.lock();
+        trouble.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, trouble: Option<Error>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
 }
 
 /// What an answer must be.
@@ -170,9 +183,13 @@ impl EndpointClient {
         loop {
             self.gate.pass().await?;
             let error = match self.attempt(&url, call, &mut learned).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.shared.set_trouble(None);
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
+            self.shared.set_trouble(Some(error.clone()));
             if let Some(asked) = error.retry_after() {
                 self.gate.close(asked);
             }

@@ -6,10 +6,9 @@ use azure_core::error::ErrorKind as AzureErrorKind;
 use azure_core::http::headers::{HeaderName, Headers};
 
 use super::endpoint::Endpoint;
-use super::retry::retry_after;
 use super::wire::problem_code;
 use crate::error::{Error, ErrorKind};
-use crate::transport::Refusal;
+use crate::transport::{Refusal, retry_after};
 
 /// How a request was authorised, for the hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::retry::{LONGEST_PAUSE, LONGEST_RETRY_AFTER};
+use super::retry::LONGEST_PAUSE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::{Instant, later};
+use crate::transport::LONGEST_RETRY_AFTER;
 
 /// Requests that waited for the same moment do not all go out in it.
 const SPREAD: Duration = Duration::from_millis(250);

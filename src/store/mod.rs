@@ -1,8 +1,8 @@
 //! The client of one store and its replicas.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use azure_core::http::HttpClient;
@@ -51,6 +51,8 @@ pub(crate) use auth::StoreCredential;
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use correlation::{TracingEnvironment, TracingOptions};
 pub(crate) use discovery::SrvLookup;
+#[cfg(test)]
+pub(crate) use discovery::{LookupFailed, SrvRecord};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use flag::FeatureFlag;
 pub use fleet::EndpointStatus;
@@ -129,6 +131,7 @@ impl Store {
         check_api_version(&options.api_version)?;
         check_endpoints(&options)?;
         check_moments(&options.selection, clock.now())?;
+        options.sentinels.iter().try_for_each(Sentinel::check)?;
         let policy = transport.policy().clone();
         for origin in options.endpoints.iter().filter_map(Endpoint::origin) {
             policy.allow(origin, HostKind::Store);
@@ -145,6 +148,7 @@ impl Store {
             authorizer: Authorizer::new(options.credential, clock),
             alternatives: AtomicUsize::new(options.endpoints.len() - 1),
             correlation: Correlation::new(options.environment, tracing),
+            trouble: Mutex::default(),
         });
         let client = |endpoint| EndpointClient::new(endpoint, Arc::clone(&shared));
         let members = options.endpoints.into_iter();
@@ -213,6 +217,11 @@ impl Store {
     /// All endpoints and how they fare.
     pub(crate) fn endpoint_status(&self) -> Vec<EndpointStatus> {
         self.fleet.status()
+    }
+
+    /// Why the last request failed, if it did.
+    pub(crate) fn trouble(&self) -> Option<Error> {
+        self.shared.trouble()
     }
 
     /// The endpoint that an address belongs to, if it is one of this store's.

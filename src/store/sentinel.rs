@@ -5,6 +5,7 @@ use std::sync::Arc;
 use azure_core::http::headers::ETAG;
 
 use super::client::{Answer, Call, EndpointClient, Media};
+use super::filter::{check_text, refused};
 use super::query::fits_path;
 use super::wire::{list_page, setting};
 use crate::error::Result;
@@ -15,6 +16,20 @@ use crate::setting::Label;
 pub(crate) struct Sentinel {
     pub(crate) key: Box<str>,
     pub(crate) label: Label,
+}
+
+impl Sentinel {
+    /// Refuses what no setting can be called.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.key.is_empty() {
+            return Err(refused("sentinel", "", "has no key"));
+        }
+        check_text("sentinel", &self.key)?;
+        check_text(
+            "label of a sentinel",
+            self.label.as_str().unwrap_or_default(),
+        )
+    }
 }
 
 /// What was last seen of each watched setting, in their order. Clones share it.

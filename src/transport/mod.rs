@@ -2,10 +2,13 @@
 //! knows which hosts may be asked at all.
 
 mod client;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod guard;
 mod limits;
 mod policy;
 mod refusal;
+mod retry_after;
 #[cfg(test)]
 mod tests;
 
@@ -14,3 +17,4 @@ pub(crate) use guard::Guard;
 pub(crate) use limits::{HostLimits, Limits};
 pub(crate) use policy::{HostKind, HostPolicy, Origin, is_loopback};
 pub(crate) use refusal::Refusal;
+pub(crate) use retry_after::{LONGEST_RETRY_AFTER, retry_after};

@@ -64,13 +64,15 @@ struct Builder<'b, 'w> {
 impl<'b> Builder<'b, '_> {
     /// The table of claims whose paths are the same up to `depth` bytes behind their start.
     fn table(&mut self, claims: &mut [Claim], depth: usize) -> Result<Table> {
-        let mut members = Vec::new();
+        // Most tables are small, and all of them stay as long as the generation does.
+        let mut members = Vec::with_capacity(if claims.len() == 1 { 1 } else { 0 });
         let mut rest = claims;
         while let Some((name, group, behind)) = self.next_group(rest, depth) {
             let node = self.member(name, group, depth + name.len(), Vec::new())?;
             members.extend(node.map(|node| (Box::from(name), node)));
             rest = behind;
         }
+        members.shrink_to_fit();
         Ok(Table(members))
     }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::settle::origin;
 use super::{Leaf, List, Node, Scalar, Table, Tree};
@@ -22,7 +23,7 @@ pub enum Cause {
 /// One path whose value changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    path: Box<str>,
+    path: Arc<str>,
     key: Box<str>,
     label: Option<Box<str>>,
     cause: Cause,
@@ -76,7 +77,8 @@ enum Kind {
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ChangeSet {
-    changes: BTreeMap<Box<str>, (Kind, Change)>,
+    /// The keys are the paths of the changes.
+    changes: BTreeMap<Arc<str>, (Kind, Change)>,
 }
 
 impl ChangeSet {
@@ -154,7 +156,8 @@ impl ChangeSet {
             label: origin.label().map(Into::into),
             cause: cause.unwrap_or(own),
         };
-        self.changes.insert(path.into(), (kind, change));
+        self.changes
+            .insert(Arc::clone(&change.path), (kind, change));
     }
 }
 

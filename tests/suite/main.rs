@@ -1,9 +1,13 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod axum_service;
+#[path = "../../src/testing/events.rs"]
+mod events;
+mod features;
 mod first_load;
 mod fleet;
 mod following;
+mod hostile_texts;
 mod layering;
 mod life_cycle;
 mod one_spelling;
@@ -11,6 +15,7 @@ mod ownership;
 mod push;
 mod refreshing;
 mod secrecy;
+mod start;
 mod supply_chain;
 mod support;
 mod tasks;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use config::Config;
-use config_azure::{AppConfiguration, Changes, Live, Reader, Secret};
-use config_azure_emulator::Emulator;
+use config_azure::{AppConfiguration, Changes, ErrorKind, Live, Reader, Secret};
+use config_azure_emulator::{Emulator, Fault, Route};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
@@ -158,4 +158,57 @@ async fn shutdown_ends_the_tasks_and_keeps_the_value() {
     );
     drop(held);
     assert_eq!(settled().await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_ends_a_first_load_that_is_under_way() {
+    for hanging in [Route::store(), Route::vault()] {
+        let emulator = support::world_in_memory();
+        let before = settled().await;
+        emulator.faults().script(hanging, Fault::Hang, None);
+        let handle = support::in_memory(&emulator).build().expect("a handle");
+        let loading = tokio::spawn({
+            let layers = Config::builder().add_async_source(handle.clone());
+            async move { layers.build().await }
+        });
+        emulator.log().wait_for(Route::any(), 1).await;
+        let started = tokio::time::Instant::now();
+        handle.shutdown().await;
+        let error = loading
+            .await
+            .expect("no panic")
+            .expect_err("it was cut off");
+        assert!(started.elapsed() <= Duration::from_millis(100));
+        let config::ConfigError::Foreign(error) = error else {
+            panic!("not ours: {error}")
+        };
+        let error = error.downcast_ref::<config_azure::Error>().expect("ours");
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        // And none begins later.
+        let asked = emulator.log().count(Route::any());
+        let closed = handle.refresh().await.expect_err("shut down");
+        assert_eq!(closed.kind(), ErrorKind::Closed);
+        assert_eq!(emulator.log().count(Route::any()), asked);
+        assert!(handle.changes().next().await.is_none());
+        assert!(handle.loaded().is_none());
+        drop(handle);
+        emulator.log().wait_idle().await;
+        assert_eq!(settled().await, before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_load_that_is_dropped_ends_its_requests() {
+    let emulator = support::world_in_memory();
+    let before = settled().await;
+    emulator.faults().script(Route::store(), Fault::Hang, None);
+    let handle = support::in_memory(&emulator).build().expect("a handle");
+    let waited = tokio::time::timeout(Duration::from_secs(1), handle.refresh()).await;
+    assert!(waited.is_err());
+    emulator.log().wait_idle().await;
+    assert_eq!(settled().await, before);
+    // The handle is as good as new.
+    emulator.faults().clear();
+    handle.refresh().await.expect("a first load");
+    assert_eq!(handle.loaded().expect("a generation").generation(), 1);
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use config_azure::{AppConfiguration, AppConfigurationBuilder, KeyVaultOptions};
+use config::Config;
+use config_azure::{AppConfiguration, AppConfigurationBuilder, KeyVaultOptions, Live};
 use config_azure_emulator::{Emulator, Setting};
+use serde::de::DeserializeOwned;
 
 /// A store with a nested setting, a JSON value and two references, over real TLS.
 pub async fn world() -> Emulator {
@@ -86,6 +88,17 @@ pub fn in_memory(emulator: &Emulator) -> AppConfigurationBuilder {
             emulator.clock().now().into(),
             tokio::time::Instant::now(),
         )))
+}
+
+/// A handle, and a value that follows it.
+pub async fn live<T>(builder: AppConfigurationBuilder) -> (AppConfiguration, Live<T>)
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    let azure = builder.load().await.expect("a load");
+    let layers = Config::builder().add_source(azure.clone());
+    let live = azure.live(layers).await.expect("a live value");
+    (azure, live)
 }
 
 /// Tasks that run on this test's own runtime.

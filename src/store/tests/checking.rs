@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config_azure_emulator::{Emulator, HostKind, Route};
+use config_azure_emulator::{Emulator, HostKind, Route, Setting};
 use proptest::prelude::*;
 
 use super::{World, client, shown};
@@ -217,4 +217,22 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_bind_checks_as_they_bind_loads() {
+    let world = World::new(&[SettingSelector::all().tag("region", "eu")]);
+    let tagged = |value: &str| Setting::new("a", value).tag("region", "eu");
+    world.remote.put(tagged("1"));
+    world.remote.set("b", None, "1");
+    let walk = world.load().await;
+    assert_eq!(shown(&walk), ["a=1"]);
+    world.remote.set("b", None, "2");
+    assert!(check(&world, &walk).await.is_none(), "another set's change");
+    let lines = world.requests(Route::store_list().query("tags=region%3Deu"));
+    assert_eq!((lines, world.requests(Route::store())), (1, 1));
+    world.remote.put(tagged("2"));
+    let new = check(&world, &walk).await.unwrap();
+    assert_eq!(shown(&new), ["a=2"]);
+    assert_eq!(world.requests(Route::store()), 1);
 }

@@ -214,3 +214,43 @@ async fn api_versions_that_a_cloud_does_not_know() {
     let error = world.store.load(&|_| {}).await.unwrap_err();
     assert_eq!(error.status(), Some(400));
 }
+
+#[tokio::test(start_paused = true)]
+async fn feature_flags_out_of_a_snapshot() {
+    let emulator = Emulator::builder().store("contoso").in_memory();
+    let remote = emulator.store("contoso");
+    let flag = |id: &str| {
+        let content_type = "application/vnd.microsoft.appconfig.ff+json;charset=utf-8";
+        let json = format!("{{\"id\":\"{id}\",\"enabled\":true}}");
+        let key = format!(".appconfig.featureflag/{id}");
+        remote.put(config_azure_emulator::Setting::new(key, json).content_type(content_type));
+    };
+    flag("Frozen");
+    remote.set("a", None, "1");
+    let snapshot = NewSnapshot::new("release").filter("*", None);
+    remote.create_snapshot(snapshot).unwrap();
+    flag("Later");
+    let frozen = [SettingSelector::snapshot("release")];
+    for (settings, flags, expected) in [
+        (&[][..], &frozen[..], (vec!["a=1"], vec!["Frozen"])),
+        (&frozen[..], &[][..], (vec!["a=1"], vec![])),
+    ] {
+        let selection = Selection::new(settings, flags).unwrap();
+        let store = client(&emulator, &["contoso"], &[], |options| {
+            options.selection = selection;
+        });
+        let walk = store.load(&|_| {}).await.unwrap();
+        let ids = walk
+            .flags()
+            .iter()
+            .map(|flag| flag.json["id"].as_str().unwrap());
+        assert_eq!(
+            (shown(&walk), ids.collect()),
+            (
+                expected.0.iter().map(|&s| s.to_owned()).collect(),
+                expected.1
+            )
+        );
+        assert!(walk.warnings().is_empty());
+    }
+}

@@ -15,8 +15,10 @@ use crate::time::FollowingClock;
 use crate::transport::{Guard, HostPolicy, Limits};
 
 mod checking;
+mod discovery;
 mod emulated;
 mod failing;
+mod lag;
 mod loading;
 mod network;
 mod paging;

@@ -9,7 +9,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::shown;
 use crate::error::ErrorKind;
-use crate::store::{ConnectionString, Scope, Selection, Store, StoreCredential, StoreOptions};
+use crate::store::{
+    ConnectionString, Scope, Selection, Store, StoreCredential, StoreOptions, Walk,
+};
 use crate::time::SystemClock;
 use crate::transport::{Guard, HostPolicy, HttpHook, Limits, reqwest_transport};
 
@@ -73,6 +75,11 @@ impl Network {
         self.emulator.log().count(Route::any())
     }
 
+    async fn finds_nothing_new(&self, known: &Walk) {
+        let found = self.store.check(known, Scope::Both).await.unwrap();
+        assert!(found.is_none());
+    }
+
     async fn loads(&self) -> Result<Vec<String>, ErrorKind> {
         let walk = self.store.load(&|_| {}).await;
         walk.map(|walk| shown(&walk)).map_err(|error| error.kind())
@@ -118,14 +125,7 @@ async fn f54_an_address_that_changes_is_followed() {
         .unwrap();
     network.names.lead_to(&[other.address()]);
     network.proxy.reset_all();
-    assert!(
-        network
-            .store
-            .check(&walk, Scope::Both)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    network.finds_nothing_new(&walk).await;
     assert_eq!(other.connections(), 1);
 }
 
@@ -169,14 +169,7 @@ async fn f60_connections_that_are_reset() {
     // Between two requests.
     for _ in 0..5 {
         network.proxy.reset_all();
-        assert!(
-            network
-                .store
-                .check(&walk, Scope::Both)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        network.finds_nothing_new(&walk).await;
     }
     // In the headers and in the body of every answer: an error, and nothing is applied.
     network.proxy.reset_all();
@@ -186,14 +179,7 @@ async fn f60_connections_that_are_reset() {
     let error = network.store.check(&walk, Scope::Both).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     network.proxy.clear();
-    assert!(
-        network
-            .store
-            .check(&walk, Scope::Both)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    network.finds_nothing_new(&walk).await;
 }
 
 #[tokio::test]
@@ -306,13 +292,6 @@ async fn out_of_descriptors() {
     let error = refused.load(&|_| {}).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     drop(taken);
-    assert!(
-        network
-            .store
-            .check(&walk, Scope::Both)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    network.finds_nothing_new(&walk).await;
     assert_eq!(shown(&refused.load(&|_| {}).await.unwrap()), ALL);
 }

@@ -1,37 +1,35 @@
-//! Failover, backoff, load balancing, lag.
+//! Failover, backoff, load balancing.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use config_azure_emulator::{Emulator, Fault, Route, StoreHandle};
 
 use super::scripted::{Reply, Scripted};
 use super::{Notes, over, shown, token};
 use crate::error::ErrorKind;
-use crate::store::discovery::{LookupFailed, SrvLookup, SrvRecord};
 use crate::store::{Scope, Store, StoreOptions};
 
-const PRIMARY: &str = "contoso.azconfig.io";
-const REPLICA: &str = "contoso-eu.azconfig.io";
+pub(super) const PRIMARY: &str = "contoso.azconfig.io";
+pub(super) const REPLICA: &str = "contoso-eu.azconfig.io";
 
 /// A store with a replica that shows the same, either of which can be down.
-struct Pair {
+pub(super) struct Pair {
     emulator: Emulator,
     remote: StoreHandle,
     transport: Arc<Scripted>,
     down: Arc<Mutex<BTreeSet<&'static str>>>,
-    store: Store,
+    pub(super) store: Store,
 }
 
 impl Pair {
-    fn new(change: impl FnOnce(&mut StoreOptions)) -> Self {
+    pub(super) fn new(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let endpoints = [format!("https://{PRIMARY}"), format!("https://{REPLICA}")];
         Self::at(&endpoints, change)
     }
 
-    fn at(endpoints: &[String], change: impl FnOnce(&mut StoreOptions)) -> Self {
+    pub(super) fn at(endpoints: &[String], change: impl FnOnce(&mut StoreOptions)) -> Self {
         let emulator = Emulator::builder().store("contoso").in_memory();
         let remote = emulator.store("contoso");
         remote.page_size(2);
@@ -56,12 +54,12 @@ impl Pair {
         }
     }
 
-    fn down(&self, hosts: &[&'static str]) {
+    pub(super) fn down(&self, hosts: &[&'static str]) {
         *self.down.lock().unwrap() = hosts.iter().copied().collect();
     }
 
     /// The hosts that were asked since the last call, in order, each as often as it was.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let seen = self.transport.take();
         seen.into_iter().map(|seen| seen.host).collect()
     }
@@ -238,174 +236,4 @@ async fn sync_tokens_belong_to_one_endpoint() {
     assert_eq!(first_at(REPLICA).header("sync-token"), None);
     let correlation = first_at(REPLICA).header("correlation-context").unwrap();
     assert_eq!(correlation, "RequestType=Watch,ReplicaCount=1,Features=LB");
-}
-
-/// Two stores that are not the same: the second lags behind the first.
-fn lagging() -> (Emulator, Arc<Scripted>, Arc<Mutex<bool>>, Store) {
-    let emulator = Emulator::builder()
-        .store("contoso")
-        .store("contoso-eu")
-        .in_memory();
-    let down: Arc<Mutex<bool>> = Arc::default();
-    let is_down = down.clone();
-    let transport = Scripted::new(Some(emulator.transport()), move |seen| {
-        match seen.host == PRIMARY && *is_down.lock().unwrap() {
-            true => Reply::Refused,
-            false => Reply::Pass,
-        }
-    });
-    let endpoints = [format!("https://{PRIMARY}"), format!("https://{REPLICA}")];
-    let store = over(
-        transport.clone(),
-        &token(&emulator),
-        &endpoints,
-        &[],
-        |_| {},
-    );
-    (emulator, transport, down, store)
-}
-
-#[tokio::test(start_paused = true)]
-async fn f22_an_older_replica_does_not_undo_what_is_known() {
-    let (emulator, _, down, store) = lagging();
-    emulator.store("contoso-eu").set("a", None, "old");
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    emulator.store("contoso").set("a", None, "new");
-    let walk = store.load(&|_| {}).await.unwrap();
-    *down.lock().unwrap() = true;
-    assert!(
-        store.check(&walk, Scope::Both).await.unwrap().is_none(),
-        "older: kept"
-    );
-    // A newer write is believed at once.
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    emulator.store("contoso-eu").set("a", None, "newest");
-    let new = store.check(&walk, Scope::Both).await.unwrap().unwrap();
-    assert_eq!(shown(&new), ["a=newest"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn f22_a_difference_that_lasts_is_not_lag() {
-    let (emulator, _, down, store) = lagging();
-    emulator.store("contoso-eu").set("a", None, "old");
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    emulator.store("contoso").set("a", None, "new");
-    let walk = store.load(&|_| {}).await.unwrap();
-    *down.lock().unwrap() = true;
-    let start = tokio::time::Instant::now();
-    loop {
-        if let Some(new) = store.check(&walk, Scope::Both).await.unwrap() {
-            assert_eq!(shown(&new), ["a=old"]);
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(15)).await;
-    }
-    let waited = start.elapsed();
-    assert!(
-        (Duration::from_secs(60)..Duration::from_secs(76)).contains(&waited),
-        "{waited:?}"
-    );
-}
-
-#[derive(Debug)]
-struct Zone(Mutex<Vec<&'static str>>);
-
-#[async_trait]
-impl SrvLookup for Zone {
-    async fn srv(&self, name: &str) -> Result<Vec<SrvRecord>, LookupFailed> {
-        let replicas = self.0.lock().unwrap();
-        if replicas.contains(&"fail") {
-            return Err(LookupFailed);
-        }
-        let target = match name.strip_prefix("_alt") {
-            None => Some(PRIMARY),
-            Some(rest) => {
-                let index: usize = rest.split('.').next().unwrap().parse().unwrap();
-                replicas.get(index).copied()
-            }
-        };
-        let record = |target: &str| SrvRecord {
-            priority: 1,
-            weight: 1,
-            target: target.to_owned(),
-        };
-        Ok(target.map(record).into_iter().collect())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn discovered_replicas_serve_and_go_again() {
-    let zone = Arc::new(Zone(Mutex::new(vec![REPLICA])));
-    let lookup = zone.clone();
-    let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
-        options.discovery = Some(lookup);
-    });
-    let walk = pair.store.load(&|_| {}).await.unwrap();
-    let store = &pair.store;
-    let hosts = || -> Vec<String> {
-        store
-            .endpoint_status()
-            .into_iter()
-            .map(|one| one.endpoint)
-            .collect()
-    };
-    assert_eq!(hosts().len(), 1);
-    assert!(pair.store.discover().await);
-    assert_eq!(
-        hosts(),
-        [format!("https://{PRIMARY}"), format!("https://{REPLICA}")]
-    );
-    pair.down(&[PRIMARY]);
-    pair.asked();
-    assert!(
-        pair.store
-            .check(&walk, Scope::Both)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(pair.asked(), [PRIMARY, REPLICA, REPLICA]);
-    // A failed round keeps what is known; an empty answer does not.
-    *zone.0.lock().unwrap() = vec!["fail"];
-    assert!(!pair.store.discover().await);
-    assert_eq!(hosts().len(), 2);
-    *zone.0.lock().unwrap() = vec![];
-    assert!(pair.store.discover().await);
-    assert_eq!(hosts().len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn f51_discovery_runs_beside_everything_and_again_when_all_fail() {
-    let zone = Arc::new(Zone(Mutex::new(vec![])));
-    let lookup = zone.clone();
-    let pair = Pair::at(&[format!("https://{PRIMARY}")], move |options| {
-        options.discovery = Some(lookup);
-    });
-    let work = async {
-        let walk = pair.store.load(&|_| {}).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(40)).await;
-        *zone.0.lock().unwrap() = vec![REPLICA];
-        pair.down(&[PRIMARY]);
-        pair.store.check(&walk, Scope::Both).await.unwrap_err();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(
-            pair.store
-                .check(&walk, Scope::Both)
-                .await
-                .unwrap()
-                .is_none(),
-            "found at once"
-        );
-    };
-    tokio::select! {
-        () = pair.store.keep_discovering() => panic!("it does not end"),
-        () = work => {}
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_discovery_without_being_asked() {
-    let pair = Pair::new(|_| {});
-    pair.store.keep_discovering().await;
-    assert!(!pair.store.discover().await);
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use azure_core::http::headers::Headers;
 
-/// How long a vault asks to wait.
+/// How long an answer asks to wait.
 #[must_use]
-pub fn vault_retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     super::retry_after::retry_after(headers, now)
 }

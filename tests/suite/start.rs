@@ -1,0 +1,188 @@
+//! How a handle starts: turned off, without a runtime, without TLS, slowly, and within its bounds.
+
+use std::time::Duration;
+
+use config::Config;
+use config_azure::{AppConfiguration, ErrorKind, RefreshOutcome, SettingSelector, SkipReason};
+use config_azure_emulator::{Emulator, Fault, Route};
+use tokio::time::Instant;
+
+use crate::{events, support};
+
+#[tokio::test(start_paused = true)]
+async fn the_environment_turns_the_store_off() {
+    let emulator = support::world_in_memory();
+    for (value, off) in [
+        ("true", true),
+        ("TRUE", true),
+        ("1", true),
+        ("false", false),
+        ("", false),
+    ] {
+        emulator.log().clear();
+        let variable = move |name: &str| {
+            (name == "AZURE_APP_CONFIGURATION_PROVIDER_DISABLED").then(|| value.to_owned())
+        };
+        let builder = support::in_memory(&emulator).environment(variable);
+        let azure = builder.load().await.expect("a load");
+        let outcome = azure.refresh().await.expect("an answer");
+        let skipped = matches!(outcome, RefreshOutcome::Skipped(SkipReason::Disabled));
+        assert_eq!(skipped, off, "{value:?}: {outcome:?}");
+        let config = Config::builder()
+            .set_default("title", "from another layer")
+            .expect("a default")
+            .add_source(azure.clone());
+        let config = config.build().expect("a configuration");
+        assert_eq!(
+            config.get_string("title").expect("a title"),
+            "from another layer"
+        );
+        assert_eq!(config.get_string("db.host").is_err(), off);
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(emulator.log().entries().is_empty(), off, "{value:?}");
+        assert_eq!(azure.status().is_ready(), !off);
+        azure.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_takes_long_says_why_within_two_seconds() {
+    let hanging = Fault::Hang;
+    let throttled = Fault::status(429).retry_after_ms(2_500);
+    let forbidden = Fault::status(403);
+    for (fault, said) in [
+        (hanging, &["contoso.azconfig.io"][..]),
+        (
+            throttled.into(),
+            &["contoso.azconfig.io", "429", "fewer requests"],
+        ),
+        (
+            forbidden.into(),
+            &[
+                "contoso.azconfig.io",
+                "403",
+                "App Configuration Data Reader",
+            ],
+        ),
+    ] {
+        let (events, _collecting) = events::capture("config_azure=warn");
+        let emulator = support::world_in_memory();
+        emulator.faults().script(Route::store(), fault, None);
+        let loading = support::in_memory(&emulator).load();
+        let waited = tokio::time::timeout(Duration::from_secs(2), loading).await;
+        assert!(waited.is_err(), "it goes on");
+        let text = events.text();
+        assert!(text.contains("WARN"), "{text}");
+        assert!(
+            said.iter().all(|word| text.contains(word)),
+            "{said:?}: {text}"
+        );
+    }
+}
+
+/// An emulator that speaks plain http on this machine, as Microsoft's own does.
+#[tokio::test]
+async fn an_emulator_on_loopback_needs_neither_tls_nor_a_credential() {
+    let emulator = support::world().await;
+    let store = emulator.store("contoso");
+    store.anonymous(true);
+    let address = emulator.address("contoso.azconfig.io").expect("an address");
+    let azure = AppConfiguration::builder()
+        .endpoint(format!("http://localhost:{}", address.port()))
+        .anonymous()
+        .select(SettingSelector::keys("db:host"))
+        .load()
+        .await
+        .expect("a load");
+    let config = Config::builder()
+        .add_source(azure)
+        .build()
+        .expect("a configuration");
+    assert_eq!(
+        config.get_string("db.host").expect("a host"),
+        "db.contoso.example"
+    );
+    let entries = emulator.log().entries();
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.authorization_scheme.is_none())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_load_checks_and_reads_are_spans() {
+    let (events, _collecting) = events::capture("config_azure=debug");
+    let emulator = support::world_in_memory();
+    let azure = support::in_memory(&emulator).load().await.expect("a load");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    azure.refresh().await.expect("a check");
+    let text = events.text();
+    for span in [
+        "config_azure.load{",
+        "config_azure.check{",
+        "config_azure.read{",
+    ] {
+        assert!(text.contains(span), "{span}: {text}");
+    }
+}
+
+#[test]
+fn a_blocking_load_needs_no_runtime_and_refuses_to_block_one() {
+    let emulator = Emulator::builder()
+        .store("contoso")
+        .start_blocking()
+        .expect("an emulator on loopback");
+    let store = emulator.store("contoso");
+    store.set("title", None, "Hello");
+    let builder = || {
+        AppConfiguration::builder()
+            .connection_string(emulator.store("contoso").connection_string())
+            .http_client(emulator.client_hook())
+    };
+    let azure = builder().load_blocking().expect("a load");
+    let config = Config::builder()
+        .add_source(azure.clone())
+        .build()
+        .expect("a configuration");
+    assert_eq!(config.get_string("title").expect("a title"), "Hello");
+    assert!(
+        azure.status().running,
+        "kept current on the library's own thread"
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let error = runtime
+        .block_on(async { builder().load_blocking() })
+        .expect_err("inside a runtime");
+    assert_eq!(error.kind(), ErrorKind::Runtime);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_and_one_check_take_no_longer_than_they_may() {
+    let secs = Duration::from_secs;
+    let emulator = support::world_in_memory();
+    let builder = || support::in_memory(&emulator);
+    for (answer, load, most) in [(secs(2), secs(60), secs(10)), (secs(30), secs(5), secs(5))] {
+        let azure = builder()
+            .timeouts(answer, load)
+            .load()
+            .await
+            .expect("a load");
+        emulator.faults().script(Route::store(), Fault::Hang, None);
+        let started = Instant::now();
+        let error = azure.refresh().await.expect_err("no answer");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        let took = started.elapsed();
+        assert!((answer.min(load)..=most).contains(&took), "{took:?}");
+        emulator.faults().clear();
+    }
+    for nothing in [
+        builder().timeouts(secs(0), secs(1)),
+        builder().timeouts(secs(1), secs(0)),
+        builder().limits(0, 1),
+        builder().limits(1, 0),
+    ] {
+        let error = nothing.build().expect_err("nothing");
+        assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    }
+}
