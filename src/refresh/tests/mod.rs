@@ -9,6 +9,7 @@ mod observer;
 mod recovery;
 mod scenarios;
 mod services;
+mod soak;
 mod table;
 mod traces;
 mod world;
