@@ -1,6 +1,6 @@
 //! How a refresh ends: shut down, dropped, or left by its runtime; and that one thread is enough for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use config_azure::{ErrorKind, RefreshOptions};
@@ -41,6 +41,35 @@ async fn n13_shutdown_takes_a_moment_whatever_is_under_way() {
         assert_eq!(azure.loaded().expect("still there").generation(), 1);
         assert!(azure.changes().next().await.is_none());
     }
+}
+
+/// A callback cannot be cancelled, so the end does not wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn n13_shutdown_does_not_wait_for_a_callback() {
+    let emulator = support::world().await;
+    let (inside, entered) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (inside, released) = (Mutex::new(inside), Mutex::new(released));
+    let azure = support::by_token(&emulator)
+        .map_key(move |setting| {
+            if setting.key() == "stuck" {
+                inside.lock().unwrap().send(()).unwrap();
+                // Ends when the other side is dropped.
+                let _ = released.lock().unwrap().recv();
+            }
+            config_azure::KeyPath::new(setting.key().split(':')).ok()
+        })
+        .refresh(RefreshOptions::new().every(secs(1)))
+        .load()
+        .await
+        .expect("a load");
+    emulator.store("contoso").set("stuck", None, "x");
+    let entered = tokio::task::spawn_blocking(move || entered.recv());
+    entered.await.expect("no panic").expect("the callback");
+    let ended = tokio::time::timeout(secs(10), azure.shutdown()).await;
+    assert!(ended.is_ok(), "it waits for the callback");
+    assert_eq!(azure.loaded().expect("still there").generation(), 1);
+    drop(release);
 }
 
 #[tokio::test(start_paused = true)]
