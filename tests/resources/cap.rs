@@ -17,7 +17,7 @@ struct Settings {
 
 #[tokio::test(start_paused = true)]
 async fn f84_a_mebibyte_is_loaded_and_refreshed_within_64() {
-    let _alone = alone();
+    let _alone = alone().await;
     let (builder, store) = config_azure::in_memory();
     let text = "t".repeat(8 * 1024);
     for n in 0..128 {

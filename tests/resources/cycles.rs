@@ -54,7 +54,7 @@ async fn until(expected: Held) {
 /// `CONFIG_AZURE_CYCLES=10000 cargo test --release --test resources in_memory -- --nocapture`
 #[tokio::test(start_paused = true)]
 async fn f86_cycles_in_memory_leave_no_task_and_no_byte() {
-    let _alone = alone();
+    let _alone = alone().await;
     let cycles = times("CONFIG_AZURE_CYCLES", 300);
     let warm = cycles / 10;
     let (before, mut alive) = (held(), 0);
@@ -82,7 +82,7 @@ async fn f86_cycles_in_memory_leave_no_task_and_no_byte() {
 /// `CONFIG_AZURE_CYCLES=10000 cargo test --release --test resources over_tls -- --nocapture`
 #[tokio::test]
 async fn f86_cycles_over_tls_leave_no_task_and_no_descriptor() {
-    let _alone = alone();
+    let _alone = alone().await;
     let cycles = times("CONFIG_AZURE_CYCLES", 20);
     // On a runtime of its own, whose tasks are not counted.
     let emulator = Emulator::builder().store("contoso").vault("kv-orders");

@@ -8,15 +8,15 @@ mod cycles;
 mod heap;
 mod rotations;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Mutex, MutexGuard};
 
 #[global_allocator]
 static HEAP: heap::Heap = heap::Heap;
 
 /// Held by a test for as long as it counts.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+async fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::const_new(());
+    ONE.lock().await
 }
 
 /// How often, by the environment variable `name`; otherwise a slice.

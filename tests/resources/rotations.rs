@@ -27,7 +27,7 @@ fn write(store: &InMemoryStore, round: u64) {
 /// `CONFIG_AZURE_ROTATIONS=100000 cargo test --release --test resources rotations -- --nocapture`
 #[tokio::test(start_paused = true)]
 async fn n9_rotations_leave_nothing_behind() {
-    let _alone = alone();
+    let _alone = alone().await;
     let rounds = times("CONFIG_AZURE_ROTATIONS", SLICE);
     let warm = (rounds / 2).min(1_000);
     let (builder, store) = config_azure::in_memory();
