@@ -243,9 +243,11 @@ impl AppConfiguration {
 
     /// Builds `T` out of your layers and keeps it current. Short for [`live_builder`](Self::live_builder) and `start`.
     ///
+    /// A handle that has not loaded yet loads first.
+    ///
     /// # Errors
-    /// The layers do not contain this handle ([`MissingSource`](crate::ErrorKind::MissingSource)), one of them failed, or
-    /// the result does not fit `T`.
+    /// The first load failed, the layers do not contain this handle
+    /// ([`MissingSource`](crate::ErrorKind::MissingSource)), one of them failed, or the result does not fit `T`.
     pub async fn live<T, B>(&self, layers: B) -> Result<Live<T>>
     where
         T: DeserializeOwned + Send + Sync + 'static,
@@ -260,7 +262,9 @@ impl AppConfiguration {
         T: DeserializeOwned + Send + Sync + 'static,
         B: Layers,
     {
-        LiveBuilder::new(self.feed.clone(), layers)
+        let app = self.clone();
+        let loading = Box::pin(async move { app.ensure_loaded().await });
+        LiveBuilder::new(self.feed.clone(), layers).after(loading)
     }
 
     /// What changes from now on, by path; never values. A slow reader sees the sum of what it missed.

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::build::{self, Validate};
@@ -19,6 +20,8 @@ use crate::task::{self, Owner};
 #[must_use = "nothing happens before start()"]
 pub struct LiveBuilder<T> {
     feed: Feed,
+    /// The handle's first load.
+    loading: Option<BoxFuture<'static, Result<()>>>,
     followed: Vec<Feed>,
     layers: config::ConfigBuilder<config::builder::AsyncState>,
     validate: Option<Arc<Validate<T>>>,
@@ -28,10 +31,17 @@ impl<T> LiveBuilder<T> {
     pub(crate) fn new(feed: Feed, layers: impl Layers) -> Self {
         Self {
             feed,
+            loading: None,
             followed: Vec::new(),
             layers: layers.into_async(),
             validate: None,
         }
+    }
+
+    /// Waits for the first load before anything is built.
+    pub(crate) fn after(mut self, loading: BoxFuture<'static, Result<()>>) -> Self {
+        self.loading = Some(loading);
+        self
     }
 
     /// Follows one more store.
@@ -93,15 +103,19 @@ impl<T> LiveBuilder<T> {
 }
 
 impl<T: DeserializeOwned + Send + Sync + 'static> LiveBuilder<T> {
-    /// Builds, deserializes and validates the first value, and then keeps it current in the background.
+    /// Builds, deserializes and validates the first value, and then keeps it current in the background. A handle that has
+    /// not loaded yet loads first.
     ///
     /// # Errors
-    /// [`Runtime`](crate::ErrorKind::Runtime) outside a Tokio runtime with timers;
+    /// Those of the first load; [`Runtime`](crate::ErrorKind::Runtime) outside a Tokio runtime with timers;
     /// [`MissingSource`](crate::ErrorKind::MissingSource) if the layers do not contain the handle;
     /// [`Layer`](crate::ErrorKind::Layer) if another layer fails; [`InvalidValue`](crate::ErrorKind::InvalidValue)
     /// if the values do not fit `T`; [`Rejected`](crate::ErrorKind::Rejected) if the validator refuses them.
-    pub async fn start(self) -> Result<Live<T>> {
+    pub async fn start(mut self) -> Result<Live<T>> {
         task::runtime()?;
+        if let Some(loading) = self.loading.take() {
+            loading.await?;
+        }
         let indirect = self
             .followed
             .iter()

@@ -318,7 +318,9 @@ impl State {
             round.reads.retain(|id| !self.reads.is_parked(*id, now));
             round.skip(SkipReason::Throttled);
         }
-        let cannot_settle = round.error.is_some() || self.store.is_closed(now);
+        // Only if somebody will look again soon: the look that was planned may have failed.
+        let looks_again = self.store.settle.is_some() || self.store.is_checking();
+        let cannot_settle = round.error.is_some() || self.store.is_closed(now) || !looks_again;
         let settling = self.candidates.is_settling() && !cannot_settle;
         let gathering = self.candidates.wake(&self.reads).is_some();
         let busy = round.checks || !round.reads.is_empty() || self.assembling;

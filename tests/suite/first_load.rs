@@ -4,7 +4,7 @@ use config::Config;
 use config_azure::{
     AppConfiguration, ErrorKind, Secret, SecretErrorKind, StartupOptions, from_config,
 };
-use config_azure_emulator::{Emulator, Route, Setting};
+use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
 
 use crate::support;
@@ -205,9 +205,7 @@ fn options_that_cannot_work_are_refused_without_io() {
 #[tokio::test(start_paused = true)]
 async fn n6_nothing_reachable_is_a_typed_error_at_the_deadline() {
     let emulator = support::world_in_memory();
-    emulator
-        .faults()
-        .script(Route::any(), config_azure_emulator::Fault::Drop, None);
+    emulator.faults().script(Route::any(), Fault::Drop, None);
     let started = tokio::time::Instant::now();
     let error = support::in_memory(&emulator)
         .load()
@@ -240,4 +238,29 @@ async fn a_role_that_arrives_late_is_waited_for() {
         .expect_err("forbidden");
     assert_eq!(error.kind(), ErrorKind::Forbidden);
     assert_eq!(emulator.log().count(Route::store_list()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_spawned_before_the_first_load_is_done() {
+    let emulator = support::world_in_memory();
+    let before = support::tasks();
+    let fault = Fault::Hang;
+    let hanging = emulator.faults().script(Route::vault(), fault, None);
+    let minute = std::time::Duration::from_secs(60);
+    let load = support::in_memory(&emulator).load();
+    assert!(tokio::time::timeout(minute, load).await.is_err());
+    assert!(emulator.log().count(Route::store_list()) > 0);
+    assert_eq!(support::tasks(), before, "after a minute of loading");
+    hanging.remove();
+
+    emulator.store("contoso").forbid(true);
+    let startup = StartupOptions::new().fail_fast();
+    let builder = support::in_memory(&emulator).startup(startup);
+    assert!(builder.load().await.is_err());
+    assert_eq!(support::tasks(), before, "after a load that failed");
+
+    emulator.store("contoso").forbid(false);
+    let azure = support::in_memory(&emulator).load().await.expect("a load");
+    assert_eq!(support::tasks(), before + 1);
+    azure.shutdown().await;
 }

@@ -190,3 +190,25 @@ async fn layers_without_the_handle_are_an_error_that_says_what_to_add() {
         "{error}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_has_not_loaded_loads_before_it_is_followed() {
+    let emulator = support::world_in_memory();
+    let azure = support::in_memory(&emulator).build().expect("a handle");
+    assert!(azure.loaded().is_none());
+    let layers = Config::builder().add_source(azure.clone());
+    let live: Live<Settings> = azure.live(layers).await.expect("a live value");
+    assert_eq!(live.load().generation(), 1);
+
+    let emulator = support::world_in_memory();
+    emulator.vault("kv-orders").delete_secret("db-password");
+    let startup = config_azure::StartupOptions::new().fail_fast();
+    let builder = support::in_memory(&emulator).startup(startup);
+    let azure = builder.build().expect("a handle");
+    let layers = Config::builder().add_source(azure.clone());
+    let error = azure
+        .live::<Settings, _>(layers)
+        .await
+        .expect_err("no load");
+    assert_eq!(error.failures()[0].key(), "db:password");
+}

@@ -4,6 +4,8 @@ mod axum_service;
 #[path = "../../src/testing/events.rs"]
 mod events;
 mod features;
+mod clocks;
+mod endings;
 mod first_load;
 mod fleet;
 mod following;
@@ -12,7 +14,9 @@ mod layering;
 mod life_cycle;
 mod one_spelling;
 mod ownership;
+mod process;
 mod push;
+mod refresh_calls;
 mod refreshing;
 mod secrecy;
 mod start;

@@ -1,11 +1,16 @@
 //! What the integration tests share: a small world and a handle on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::Config;
-use config_azure::{AppConfiguration, AppConfigurationBuilder, KeyVaultOptions, Live};
+use config_azure::{
+    AppConfiguration, AppConfigurationBuilder, Change, ChangeSet, KeyVaultOptions, Live,
+    RefreshOptions,
+};
 use config_azure_emulator::{Emulator, Setting};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 /// A store with a nested setting, a JSON value and two references, over real TLS.
 pub async fn world() -> Emulator {
@@ -99,6 +104,29 @@ where
     let layers = Config::builder().add_source(azure.clone());
     let live = azure.live(layers).await.expect("a live value");
     (azure, live)
+}
+
+/// A handle on the world without sockets, refreshed in this way.
+pub async fn loaded(emulator: &Emulator, options: RefreshOptions) -> AppConfiguration {
+    let builder = in_memory(emulator).refresh(options);
+    builder.load().await.expect("a load")
+}
+
+/// The next change, and how long it took.
+pub async fn next(azure: &AppConfiguration, within: Duration) -> Option<(ChangeSet, Duration)> {
+    let mut changes = azure.changes();
+    let began = Instant::now();
+    let change = tokio::time::timeout(within, changes.next()).await.ok()??;
+    Some((change, began.elapsed()))
+}
+
+/// What changed.
+pub fn paths(changes: &ChangeSet) -> Vec<&str> {
+    changes.iter().map(Change::path).collect()
+}
+
+pub fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 /// Tasks that run on this test's own runtime.

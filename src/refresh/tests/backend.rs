@@ -52,6 +52,11 @@ impl Store {
         self.history.push((now, content));
     }
 
+    /// Keeps only what it holds now.
+    pub(super) fn forget_the_past(&mut self) {
+        self.history.drain(..self.history.len() - 1);
+    }
+
     /// What it held at some moment from `from` to `to`.
     pub(super) fn held_within(
         &self,
@@ -133,6 +138,15 @@ impl Vault {
         let versions = self.secrets.entry(name).or_default();
         let newest = versions.iter().filter_map(|(_, version)| *version).max();
         versions.push((now, Some(newest.unwrap_or(0) + 1)));
+    }
+
+    /// Keeps of each secret the first version and the current one.
+    pub(super) fn forget_the_past(&mut self) {
+        for versions in self.secrets.values_mut() {
+            let last = versions.len() - 1;
+            let mut nth = 0..;
+            versions.retain(|(_, version)| nth.next() == Some(last) || *version == Some(1));
+        }
     }
 
     pub(super) fn delete(&mut self, now: Instant, name: u16) {

@@ -155,3 +155,21 @@ fn shutdown_answers_everybody_and_ends_everything() {
     world.run(secs(3_600));
     assert!(world.reply(3).is_none());
 }
+
+#[test]
+fn a_caller_does_not_wait_for_a_change_to_settle_that_nobody_looks_at_again() {
+    let schedule = Schedule {
+        settle: secs(2),
+        ..schedule()
+    };
+    let mut world = World::new(&schedule, 4, content(2, 1));
+    world.write(0, Setting::Plain(1));
+    let found = |world: &World| world.state.candidates.is_settling();
+    world.run_until(secs(60), found).expect("the change");
+    world.store.fault = Fault::Throttles(Some(secs(5)));
+    world.vault(0).fault = Fault::Hangs;
+    world.run(secs(3));
+    world.refresh(1);
+    world.run(DEADLINE + secs(1));
+    assert!(world.reply(1).is_some(), "the next check is far away");
+}

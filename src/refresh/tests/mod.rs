@@ -10,6 +10,7 @@ mod observer;
 mod recovery;
 mod scenarios;
 mod services;
+mod soak;
 mod table;
 mod told;
 mod traces;

@@ -98,6 +98,11 @@ impl Progress {
         Ok(())
     }
 
+    /// The store has forgotten all but its last content.
+    pub(super) fn forget_the_past(&mut self) {
+        (self.settings, self.flags) = (0, 0);
+    }
+
     fn show(&mut self, id: SecretId, value: u32, vaults: &Vaults) -> Result<(), String> {
         let versions = &vaults[&id.vault()].secrets[&name(id)];
         if !versions.iter().any(|(_, version)| *version == Some(value)) {

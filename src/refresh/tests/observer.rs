@@ -139,6 +139,15 @@ impl Observer {
         }
     }
 
+    /// What was counted is forgotten, what is under way is not.
+    pub(super) fn forget_the_past(&mut self) {
+        self.progress.forget_the_past();
+        self.checks.clear();
+        self.reads.clear();
+        self.publications.clear();
+        self.replies.clear();
+    }
+
     /// The requests under way were dropped.
     pub(super) fn dropped(&mut self) {
         self.checking = false;

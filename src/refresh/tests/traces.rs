@@ -17,8 +17,9 @@ const SLICE: u64 = 2_000;
 const VAULTS: u32 = 2;
 const SECRETS: u16 = 4;
 
-/// Traces that once failed.
-const REGRESSIONS: &[u64] = &[];
+/// Traces that once failed:
+/// 4528: a caller waited for a change set to settle, though the store had asked for a pause and nobody looked again.
+const REGRESSIONS: &[u64] = &[4_528];
 
 #[test]
 #[expect(
@@ -45,22 +46,28 @@ fn run(seed: u64) {
     assert!(run.is_ok(), "trace {seed} breaks an invariant");
 }
 
-struct Trace {
-    world: World,
-    rng: fastrand::Rng,
+/// A world in which anything may happen at any time.
+pub(super) struct Trace {
+    pub(super) world: World,
+    pub(super) rng: fastrand::Rng,
     schedule: Schedule,
     callers: u64,
 }
 
 impl Trace {
     fn new(seed: u64) -> Self {
+        Self::at(seed, &[1, 30, 30, 30, 300], &[1, 60, 300, 300])
+    }
+
+    /// With one of these intervals for the store, and one of these for secrets, in seconds.
+    pub(super) fn at(seed: u64, every: &[u64], secrets_every: &[u64]) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut pick = |options: &[u64]| secs(options[rng.usize(..options.len())]);
         let schedule = Schedule {
-            every: Some(pick(&[1, 30, 30, 30, 300])),
+            every: Some(pick(every)),
             flags_every: Some(pick(&[0, 0, 45])).filter(|every| !every.is_zero()),
             settle: pick(&[0, 0, 2]),
-            secrets_every: Some(pick(&[1, 60, 300, 300])),
+            secrets_every: Some(pick(secrets_every)),
             jitter: f64::from(rng.u8(..=5)) / 10.0,
             ..schedule()
         };
@@ -97,6 +104,13 @@ impl Trace {
         for _ in 0..STEPS {
             self.step();
         }
+        self.recover();
+        self.world.send(Event::Shutdown);
+        self.world.run(secs(3_600));
+    }
+
+    /// Everything gets well: what the services hold is published in time, and stays so.
+    pub(super) fn recover(&mut self) {
         self.heal();
         let bound = self.bound();
         let (shorter, mut waited) = (self.shorter(), Duration::ZERO);
@@ -113,11 +127,9 @@ impl Trace {
             self.world.is_current(),
             "I4: current, and then not any more"
         );
-        self.world.send(Event::Shutdown);
-        self.world.run(secs(3_600));
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         let now = self.world.now;
         match self.rng.u8(..30) {
             0..=9 => {

@@ -168,6 +168,16 @@ impl World {
         Some(self.now - from)
     }
 
+    /// Forgets what services held before, and what was counted. Only while all is well and everything is published.
+    pub(super) fn forget_the_past(&mut self) {
+        assert!(self.is_current(), "what is published is still of the past");
+        self.store.forget_the_past();
+        for vault in self.vaults.values_mut() {
+            vault.forget_the_past();
+        }
+        self.observer.forget_the_past();
+    }
+
     /// The process stands still: time passes and nothing is answered.
     pub(super) fn stall(&mut self, length: Duration) {
         self.now += length;

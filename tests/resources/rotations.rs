@@ -1,0 +1,63 @@
+//! N9: memory does not grow with rotations.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use config::Config;
+use config_azure::{InMemoryStore, Live, RefreshOptions, Secret};
+use serde::Deserialize;
+
+use crate::{alone, heap, kibibytes, times};
+
+const SECRETS: u64 = 100;
+const SLICE: u64 = 60;
+const KIB: usize = 1024;
+
+#[derive(Deserialize)]
+struct Settings {
+    secrets: BTreeMap<String, Secret>,
+}
+
+fn write(store: &InMemoryStore, round: u64) {
+    for n in 0..SECRETS {
+        store.set_secret(&format!("secrets:s{n}"), format!("{n}-{round:08}"));
+    }
+}
+
+/// `CONFIG_AZURE_ROTATIONS=100000 cargo test --release --test resources rotations -- --nocapture`
+#[tokio::test(start_paused = true)]
+async fn n9_rotations_leave_nothing_behind() {
+    let _alone = alone().await;
+    let rounds = times("CONFIG_AZURE_ROTATIONS", SLICE);
+    let warm = (rounds / 2).min(1_000);
+    let (builder, store) = config_azure::in_memory();
+    write(&store, 0);
+    let options = RefreshOptions::new().disabled();
+    let azure = builder.refresh(options).load().await.expect("a load");
+    let layers = Config::builder().add_source(azure.clone());
+    let mut live: Live<Settings> = azure.live(layers).await.expect("a live value");
+    let (mut before, mut resident, mut most) = (0, 0, 0);
+    for round in 1..=rounds {
+        write(&store, round);
+        // A vault is not asked again sooner.
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert!(azure.refresh().await.expect("a check").is_updated());
+        let now = live.changed().await.expect("a value");
+        assert_eq!(now.secrets["s7"], Secret::from(format!("7-{round:08}")));
+        drop(now);
+        if round == warm {
+            (before, resident) = (heap::alive(), kibibytes("VmRSS"));
+        }
+        if round > warm {
+            most = most.max(heap::alive().abs_diff(before));
+        }
+    }
+    let now = heap::alive();
+    println!(
+        "{rounds} rotations of {SECRETS} secrets: {before} bytes alive after {warm}, {now} at the end, never more than \
+         {most} away from it; resident {resident} KiB, then {} KiB",
+        kibibytes("VmRSS")
+    );
+    assert_eq!(azure.status().generation, rounds + 1);
+    assert!(now.abs_diff(before) <= 64 * KIB, "{before}, then {now}");
+}
