@@ -1,10 +1,15 @@
 //! What store and vault hold, and what must be true of every snapshot of it.
 
+use std::time::Duration;
+
 use config_azure::{Live, Secret};
 use config_azure_emulator::Emulator;
 use config_azure_emulator::vault::NewSecret;
 use serde::Deserialize;
 use tokio::sync::watch;
+
+/// Between two looks of a reader: short beside everything that happens.
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// One page, written in the order `first`, `pinned`, `last`, so that a list shows `last <= pinned <= first <= last + 1`.
 #[derive(Debug, Deserialize)]
@@ -80,7 +85,7 @@ impl Watched {
             let now = reader.load();
             watched.reads += 1;
             if now.generation() == generation {
-                std::thread::yield_now();
+                std::thread::sleep(PAUSE);
                 continue;
             }
             let seen = now.rounds();
