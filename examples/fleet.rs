@@ -94,9 +94,6 @@ fn main() -> Result<()> {
         };
         let report = in_virtual_time(&fleet)?;
         println!("{}", row(&fleet, &report));
-        if std::env::var_os("WINDOWS").is_some() {
-            eprintln!("{:?}", report.windows);
-        }
         for failure in report.failures.iter().take(3) {
             eprintln!("{failure}");
         }

@@ -82,7 +82,7 @@ async fn run(length: Duration) {
         watched.add(reader.join().expect("a reader"));
     }
     println!(
-        "{} s: {round} rounds of changes, {} faults, {} snapshots, {} reads, {refreshed} refreshes went well and {failed} failed",
+        "{} s: {round} rounds of changes, {} moods of the network, {} snapshots, {} reads, {refreshed} refreshes went well and {failed} failed",
         length.as_secs(),
         chaos.moods(),
         live.load().generation(),
