@@ -157,13 +157,15 @@ fn delay(elapsed: Duration, attempt: u32, error: &Error) -> Duration {
             .min(CAP)
             .mul_f64(0.75 + fastrand::f64() / 2.0),
     };
-    let theirs = error
-        .failures()
-        .iter()
-        .filter_map(crate::SecretError::retry_after)
-        .chain(error.retry_after())
-        .max();
-    ours.max(theirs.unwrap_or_default().min(CAP))
+    let asked = || error.failures().iter().map(crate::SecretError::retry_after);
+    let theirs = asked().flatten().chain(error.retry_after()).max();
+    let theirs = theirs.unwrap_or_default().min(CAP);
+    // A vault's gate names a moment of its own for every client; our step would bring some of a fleet back together.
+    if !error.failures().is_empty() && asked().all(|asked| asked.is_some()) {
+        theirs
+    } else {
+        ours.max(theirs)
+    }
 }
 
 /// Says after two seconds what is being waited for, so that a hanging start never looks like nothing.

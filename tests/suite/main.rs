@@ -1,11 +1,11 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod axum_service;
+mod clocks;
+mod endings;
 #[path = "../../src/testing/events.rs"]
 mod events;
 mod features;
-mod clocks;
-mod endings;
 mod first_load;
 mod fleet;
 mod following;

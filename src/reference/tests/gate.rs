@@ -133,12 +133,55 @@ async fn t13_a_wish_is_capped_and_a_429_mid_way_counts_once() {
     assert!((1..=40).contains(&read), "{read} reads");
     let refused = emulator.log().count(Route::secret().status(429));
     assert!(refused <= 16, "{refused} refusals");
+    // Ten minutes, and the random part by which a fleet spreads.
     let until = references.gate(HOST).unwrap() - Instant::now();
     assert!(
-        until <= Duration::from_secs(600),
+        until <= Duration::from_secs(630),
         "an hour is not waited for: {until:?}"
     );
     assert!(until > Duration::from_secs(590));
+}
+
+/// What a fleet has under way when the vault's limit is reached, it has in vain.
+#[tokio::test(start_paused = true)]
+async fn n4c_a_vault_that_is_not_known_yet_is_asked_by_few() {
+    for limit in [2, 4, 6] {
+        let (emulator, references, ids) = world(100);
+        let throttle = Throttle::new(limit, Duration::from_secs(60));
+        emulator.vault("kv-orders").throttle(throttle);
+        assert_eq!(read_all(&references, &ids).await, limit as usize);
+        let refused = emulator.log().count(Route::secret().status(429));
+        assert!((1..=3).contains(&refused), "{refused} after {limit}");
+    }
+    let (emulator, references, ids) = world(100);
+    assert_eq!(read_all(&references, &ids).await, 100);
+    assert_eq!(emulator.log().high_water(None), 16, "once it is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn n4c_clients_that_are_refused_together_come_back_one_by_one() {
+    let mut fleet: Vec<_> = (0..40).map(|_| world(1)).collect();
+    for most in [30.0, 60.0, 60.0] {
+        let mut waits = Vec::new();
+        for (emulator, references, ids) in &mut fleet {
+            let vault = emulator.vault("kv-orders");
+            vault.throttle(Throttle::closed().retry_after(10));
+            let failure = references.read(&ids[0]).await.unwrap_err();
+            let wait = failure.retry_at.unwrap() - Instant::now();
+            waits.push(wait.as_secs_f64() - 10.0);
+        }
+        waits.sort_by(f64::total_cmp);
+        assert!(waits[0] >= 0.0 && waits[39] <= most, "{waits:?}");
+        assert!(waits[3] < most / 2.0 && waits[36] > most / 2.0, "{waits:?}");
+        // Refusals that come soon after each other are one throttling.
+        tokio::time::sleep(Duration::from_secs(75)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    for (_, references, ids) in &fleet {
+        let failure = references.read(&ids[0]).await.unwrap_err();
+        let wait = failure.retry_at.unwrap() - Instant::now();
+        assert!(wait <= Duration::from_secs(40), "a new one: {wait:?}");
+    }
 }
 
 /// Sixteen timeouts one after another would be a minute and a half; one probe speaks for all.
