@@ -6,6 +6,7 @@
 mod cap;
 mod cycles;
 mod heap;
+mod odd_keys;
 mod rotations;
 
 use tokio::sync::{Mutex, MutexGuard};
