@@ -108,15 +108,18 @@ impl AppConfiguration {
             return self.start_without_store();
         }
         let pipeline = Arc::clone(&shared.pipeline);
-        // Replicas are looked for from the beginning, beside the load, which they may save.
-        let mut discovery: BoxFuture<'static, ()> =
-            Box::pin(async move { pipeline.store().keep_discovering().await });
+        // Replicas are looked for from the beginning, beside the load, which they may save. It never ends, so that it
+        // can be handed on to the engine whether or not it was polled here.
+        let mut discovery: BoxFuture<'static, ()> = Box::pin(async move {
+            pipeline.store().keep_discovering().await;
+            std::future::pending().await
+        });
         let span = telemetry::load_span(&shared.pipeline.endpoint());
         let loaded = tokio::select! {
             biased;
             () = shared.token.cancelled() => Err(closed()),
             loaded = startup::first_load(&shared.pipeline, &shared.startup).instrument(span) => loaded,
-            () = startup::beside(&mut discovery) => Err(closed()),
+            () = &mut discovery => Err(closed()),
         };
         match loaded {
             Ok(draft) => drop(shared.pipeline.publish(draft)),
@@ -147,7 +150,7 @@ impl AppConfiguration {
         );
         shared.pipeline.publish_empty();
         let never = shared.refresh.clone().disabled();
-        let nothing = Box::pin(std::future::ready(()));
+        let nothing = Box::pin(std::future::pending());
         Engine::start(
             Arc::clone(&shared.pipeline),
             &never,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio::time::{sleep_until, timeout_at};
 
 use crate::error::{Error, ErrorKind, Result, SecretErrorKind};
@@ -124,12 +123,6 @@ pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) ->
             sleep_until(next.min(last_call)).await;
         }
     }
-}
-
-/// Drives `work` for as long as it is awaited, whether or not it comes to an end.
-pub(crate) async fn beside(work: &mut BoxFuture<'static, ()>) {
-    work.await;
-    std::future::pending::<()>().await;
 }
 
 /// True if the same load may succeed later: nobody but time has to do anything.

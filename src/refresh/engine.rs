@@ -109,7 +109,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the background task after the first load, unless there is no interval. `token` ends it.
-    /// `discovery` keeps the list of replicas current; it goes on beside the task.
+    /// `discovery` keeps the list of replicas current beside the task, and never ends by itself.
     pub(crate) fn start(
         pipeline: Arc<Pipeline>,
         options: &RefreshOptions,
@@ -145,7 +145,10 @@ impl Engine {
         let inline = if options.period().is_some() {
             task::spawn("refresh", token.clone(), async move {
                 let _ending = ending;
-                futures::join!(driver.run(), discovery);
+                tokio::select! {
+                    () = driver.run() => {}
+                    () = discovery => {}
+                }
             })?;
             None
         } else {
