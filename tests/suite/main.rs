@@ -7,6 +7,8 @@ mod first_load;
 mod fleet;
 mod following;
 mod layering;
+mod life_cycle;
+mod one_spelling;
 mod ownership;
 mod process;
 mod push;
