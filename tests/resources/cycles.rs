@@ -22,7 +22,7 @@ fn tasks() -> usize {
 }
 
 /// What a process has, apart from threads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Held {
     tasks: usize,
     descriptors: usize,
@@ -40,10 +40,17 @@ async fn follow(azure: &AppConfiguration) -> Live<Settings> {
     azure.live(layers).await.expect("a live value")
 }
 
+impl Held {
+    /// There may be less, if what another test had is gone only now.
+    fn is_within(self, other: Self) -> bool {
+        self.tasks <= other.tasks && self.descriptors <= other.descriptors
+    }
+}
+
 /// Waits until the dropped is gone; connections are closed by tasks of their own.
 async fn until(expected: Held) {
     let gone = async {
-        while held() != expected {
+        while !held().is_within(expected) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -74,9 +81,10 @@ async fn f86_cycles_in_memory_leave_no_task_and_no_byte() {
     }
     let now = heap::alive();
     println!(
-        "{cycles} cycles in memory: {alive} bytes alive after {warm}, {now} at the end; {before:?} as before"
+        "{cycles} cycles in memory: {alive} bytes alive after {warm}, {now} at the end; {:?}, {before:?} before",
+        held()
     );
-    assert!(now.abs_diff(alive) <= 64 * KIB, "{alive}, then {now}");
+    assert!(now <= alive + 64 * KIB, "{alive}, then {now}");
 }
 
 /// `CONFIG_AZURE_CYCLES=10000 cargo test --release --test resources over_tls -- --nocapture`
@@ -112,10 +120,12 @@ async fn f86_cycles_over_tls_leave_no_task_and_no_descriptor() {
             alive = heap::alive();
         }
     }
+    let now = heap::alive();
     println!(
-        "{cycles} cycles over TLS, the services in the same process: {alive} bytes alive after {}, {} at the end; {:?} as before",
+        "{cycles} cycles over TLS, the services in the same process: {alive} bytes alive after {}, {now} at the end; {:?}, \
+         {before:?} before",
         cycles / 10,
-        heap::alive(),
         held()
     );
+    assert!(now <= alive + 128 * KIB, "{alive}, then {now}");
 }
