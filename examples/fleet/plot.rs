@@ -64,7 +64,7 @@ pub fn svg(fleet: &Fleet, report: &Report) -> String {
         .map(|(served, refused)| served + refused);
     let reads = Scale {
         seconds,
-        most: highest.max().unwrap_or(1).max(fleet.limit as usize) as f64,
+        most: tidy(highest.max().unwrap_or(1).max(fleet.limit as usize)),
         panel: READS,
     };
     title(
@@ -90,6 +90,19 @@ pub fn svg(fleet: &Fleet, report: &Report) -> String {
         HEIGHT - 8.0
     );
     svg
+}
+
+/// The next number whose quarters are round.
+fn tidy(most: usize) -> f64 {
+    let mut step = 1;
+    loop {
+        for quarter in [step, 2 * step, 5 * step] {
+            if quarter * 4 >= most {
+                return (quarter * 4) as f64;
+            }
+        }
+        step *= 10;
+    }
 }
 
 fn title(svg: &mut String, scale: &Scale, text: &str) {
