@@ -1,7 +1,8 @@
 //! Microsoft's guide to Key Vault keys, in Rust: `cargo run --example keys --features keys`
 //!
-//! Creates keys, reads, lists, updates, rotates and deletes them, lets the vault encrypt, wrap and sign with them, and at
-//! the end hands a verification key to an application through App Configuration and `config-azure`.
+//! Creates keys, reads, lists, updates and rotates them, lets the vault encrypt, wrap and sign with them, hands a
+//! verification key to an application through App Configuration and `config-azure`, and at the end imports, deletes,
+//! recovers, backs up, purges and restores.
 //!
 //! Runs on an emulator. With `KEY_VAULT_NAME` (or `KEYVAULT_URI`) and `AZURE_APPCONFIG_ENDPOINT` it runs against your own
 //! vault and store: that takes the roles `Key Vault Crypto Officer` and `App Configuration Data Owner`, and everything
@@ -23,12 +24,14 @@ use futures::TryStreamExt;
 
 #[path = "keys/integration.rs"]
 mod integration;
+#[path = "keys/life.rs"]
+mod life;
 mod support;
 #[path = "support/vault.rs"]
 mod vault;
 
 use support::{Result, World, step};
-use vault::{eventually, refusal};
+use vault::refusal;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -54,9 +57,12 @@ async fn main() -> Result<()> {
     if let Some(endpoint) = world.store() {
         integration::integrate(&world, &client, endpoint, &ec).await?;
     }
-    step("delete, read the deleted one, purge");
+    life::import(&client, &world.name("demo-imported")).await?;
+    life::delete_and_recover(&client, &rsa).await?;
+    life::back_up_and_restore(&client, &ec).await?;
+    step("delete and purge");
     for name in [&general, &rsa, &ec] {
-        delete(&client, name).await?;
+        life::purge(&client, name).await?;
     }
     Ok(())
 }
@@ -309,25 +315,6 @@ async fn sign(
 
 fn sha256(message: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, message).as_ref().to_vec()
-}
-
-/// Deletes a key for good, if the vault's purge protection allows it.
-async fn delete(client: &KeyClient, name: &str) -> Result<()> {
-    client.delete_key(name, None).await?;
-    let deleted = eventually(|| client.get_deleted_key(name, None))
-        .await?
-        .into_model()?;
-    let date = deleted
-        .scheduled_purge_date
-        .map(|date| date.date().to_string());
-    match client.purge_deleted_key(name, None).await {
-        Ok(_) => println!(
-            "{name}: would be purged on {}, is purged now",
-            date.unwrap_or_default()
-        ),
-        Err(error) => println!("{name} stays deleted: {}", refusal(error)),
-    }
-    Ok(())
 }
 
 fn identifier(key: &Key) -> Result<KeyIdentifier> {

@@ -1,7 +1,7 @@
 //! Microsoft's guide to Key Vault secrets, in Rust: `cargo run --example secrets`
 //!
-//! Signs in, then sets, reads, lists, updates, deletes, recovers and purges a secret with the official client, and at
-//! the end hands it to an application through App Configuration and `config-azure`.
+//! Signs in, then sets, reads, lists, updates, deletes, recovers, backs up, purges and restores a secret with the
+//! official client, and at the end hands it to an application through App Configuration and `config-azure`.
 //!
 //! Runs on an emulator. With `KEYVAULT_URI` (or `KEY_VAULT_NAME`) and `AZURE_APPCONFIG_ENDPOINT` it runs against your
 //! own vault and store: that takes the roles `Key Vault Secrets Officer` and `App Configuration Data Owner`, and
@@ -17,20 +17,19 @@ use azure_security_keyvault_secrets::models::{
     UpdateSecretPropertiesParameters,
 };
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
-use config::Config;
-use config_azure::{
-    KeyVaultOptions, Live, RefreshOptions, Secret, SecretIdentifier, SettingSelector,
-};
+use config_azure::SecretIdentifier;
 use futures::TryStreamExt;
-use serde::Deserialize;
-use serde_json::json;
 
+#[path = "secrets/integration.rs"]
+mod integration;
+#[path = "secrets/life.rs"]
+mod life;
 mod support;
 #[path = "support/vault.rs"]
 mod vault;
 
 use support::{Result, World, step};
-use vault::{eventually, refusal};
+use vault::refusal;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -45,9 +44,10 @@ async fn main() -> Result<()> {
     let first = set_and_read(&world, &client, &name).await?;
     versions(&client, &name, &first).await?;
     properties(&client, &name).await?;
-    delete_and_recover(&client, &name).await?;
+    life::delete_and_recover(&client, &name).await?;
+    life::back_up_and_restore(&client, &name).await?;
     if let Some(endpoint) = world.store() {
-        integrate(&world, &client, endpoint).await?;
+        integration::integrate(&world, &client, endpoint).await?;
     }
     Ok(())
 }
@@ -165,133 +165,6 @@ async fn properties(client: &SecretClient, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Soft delete, and the three things that can be done with a deleted secret.
-async fn delete_and_recover(client: &SecretClient, name: &str) -> Result<()> {
-    step("delete, read the deleted one, recover");
-    client.delete_secret(name, None).await?;
-    let deleted = eventually(|| client.get_deleted_secret(name, None))
-        .await?
-        .into_model()?;
-    let purge = deleted
-        .scheduled_purge_date
-        .map(|date| date.date().to_string());
-    println!(
-        "deleted; Azure would purge it on {}",
-        purge.unwrap_or_default()
-    );
-    match client.get_secret(name, None).await {
-        Ok(_) => println!("a reader still gets it"),
-        Err(error) => println!("a reader gets {}", refusal(error)),
-    }
-    let mut deleted = client.list_deleted_secret_properties(None)?;
-    while let Some(properties) = deleted.try_next().await? {
-        if properties.recovery_id.is_some_and(|id| id.ends_with(name)) {
-            println!("it is in the list of deleted secrets");
-        }
-    }
-    client.recover_deleted_secret(name, None).await?;
-    let read = eventually(|| client.get_secret(name, None))
-        .await?
-        .into_model()?;
-    println!("recovered: {:?}", read.value.unwrap_or_default());
-
-    step("delete and purge");
-    purge_secret(client, name).await
-}
-
-#[derive(Deserialize)]
-struct Settings {
-    database: Database,
-}
-
-#[derive(Deserialize)]
-struct Database {
-    user: String,
-    password: Secret,
-}
-
-const PREFIX: &str = "config-azure-guide:secrets:";
-const REFERENCE: &str = "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
-
-/// Integrating with App Configuration: the application reads settings, and never learns of the vault.
-async fn integrate(world: &World, client: &SecretClient, endpoint: &str) -> Result<()> {
-    step("refer to a secret from App Configuration");
-    let name = world.name("database-password");
-    let set = set(client, &name, "demo password, first version").await?;
-    // Without its version, so that the application follows rotations.
-    let id = SecretIdentifier::new(set.vault_url(), set.name(), None)?;
-    let user = format!("{PREFIX}database:user");
-    let password = format!("{PREFIX}database:password");
-    world.put(&user, "orders", None).await?;
-    world
-        .put(
-            &password,
-            &json!({ "uri": id.to_string() }).to_string(),
-            Some(REFERENCE),
-        )
-        .await?;
-    println!("{password} → {id}");
-
-    let outcome = follow(world, client, endpoint, &name).await;
-    for key in [&user, &password] {
-        world.remove(key).await?;
-    }
-    purge_secret(client, &name).await?;
-    outcome
-}
-
-/// Loads the settings into a struct, rotates the secret and watches the struct follow.
-async fn follow(world: &World, client: &SecretClient, endpoint: &str, name: &str) -> Result<()> {
-    step("load it");
-    let azure = world
-        .app_configuration(endpoint)
-        .select(SettingSelector::keys(format!("{PREFIX}*")))
-        .trim_key_prefix(PREFIX)
-        .key_vault(KeyVaultOptions::new().refresh_interval(Duration::from_secs(1)))
-        .refresh(RefreshOptions::new().every(Duration::from_secs(1)))
-        .load()
-        .await?;
-    let mut live: Live<Settings> = azure
-        .live(Config::builder().add_source(azure.clone()))
-        .await?;
-    let now = live.load();
-    println!(
-        "database: user {}, password {:?}",
-        now.database.user, now.database.password
-    );
-    if let Some(explanation) = live.explain("database.password") {
-        println!("{explanation}");
-    }
-    assert_eq!(
-        now.database.password,
-        Secret::new("demo password, first version")
-    );
-
-    step("rotate it");
-    set(client, name, "demo password, second version").await?;
-    let second = Secret::new("demo password, second version");
-    let rotated = async {
-        loop {
-            let now = live.changed().await?;
-            if now.database.password == second {
-                return Ok::<_, config_azure::Closed>(now);
-            }
-        }
-    };
-    let now = tokio::time::timeout(Duration::from_secs(30), rotated).await??;
-    println!(
-        "generation {}: {}",
-        now.generation(),
-        now.loaded().changes()
-    );
-    println!(
-        "the struct holds the second version: {}",
-        now.database.password == second
-    );
-    azure.shutdown().await;
-    Ok(())
-}
-
 async fn set(client: &SecretClient, name: &str, value: &str) -> Result<SecretIdentifier> {
     let parameters = SetSecretParameters {
         value: Some(value.to_owned()),
@@ -325,17 +198,6 @@ async fn enable(
     client
         .update_secret_properties(name, parameters.try_into()?, Some(options))
         .await?;
-    Ok(())
-}
-
-/// Deletes a secret for good, if the vault's purge protection allows it.
-async fn purge_secret(client: &SecretClient, name: &str) -> Result<()> {
-    client.delete_secret(name, None).await?;
-    eventually(|| client.get_deleted_secret(name, None)).await?;
-    match client.purge_deleted_secret(name, None).await {
-        Ok(_) => println!("{name} is purged"),
-        Err(error) => println!("{name} stays deleted: {}", refusal(error)),
-    }
     Ok(())
 }
 

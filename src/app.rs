@@ -117,6 +117,24 @@ impl AppConfiguration {
     /// Any number of callers share one check. The answer tells what happened; there is no hidden wait. Vaults that
     /// were asked a few seconds ago are not asked again. A handle that has not loaded yet loads.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use config_azure::RefreshOutcome;
+    ///
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("title", "Hello");
+    /// # let azure = builder.load().await?;
+    /// # store.set("title", "Welcome");
+    /// match azure.refresh().await? {
+    ///     RefreshOutcome::Updated { generation, changed } => println!("{generation}: {changed}"),
+    ///     RefreshOutcome::Unchanged => println!("nothing new"),
+    ///     other => println!("{other:?}"),
+    /// }
+    /// # assert_eq!(azure.status().generation, 2);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// The check failed; the last good generation is still current.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
@@ -204,6 +222,22 @@ impl AppConfiguration {
     }
 
     /// How the store, its vaults and its secrets are doing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set_secret("db:password", "hunter2");
+    /// # let azure = builder.load().await?;
+    /// let status = azure.status();
+    /// assert!(status.is_ready() && !status.is_stale(Duration::from_secs(300)));
+    /// for secret in &status.secrets {
+    ///     println!("{} in {}: read {:?} ago, {:?}", secret.name, secret.vault, secret.age, secret.failure);
+    /// }
+    /// println!("{status}"); // a few lines for a person
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn status(&self) -> Status {
         match self.shared.engine.get() {
@@ -213,6 +247,24 @@ impl AppConfiguration {
     }
 
     /// Where the value at `path` (such as `db.password`) came from, and what lost against it; never the value.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use config_azure::SettingSelector;
+    /// # let (builder, store) = config_azure::in_memory();
+    /// store.set("db:host", "localhost");
+    /// store.set_labeled("db:host", "prod", "db.contoso.com");
+    /// let azure = builder
+    ///     .select(SettingSelector::keys("*").labels(["", "prod"]))
+    ///     .load()
+    ///     .await?;
+    /// let explanation = azure.explain("db.host").ok_or("it is there")?;
+    /// assert_eq!(explanation.setting().label().as_str(), Some("prod"));
+    /// assert_eq!(explanation.losers().len(), 1);
+    /// println!("{explanation}");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn explain(&self, path: &str) -> Option<Explanation> {
         self.loaded()?.explain(path)

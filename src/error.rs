@@ -66,6 +66,24 @@ pub enum ErrorKind {
 /// The text names the endpoint, key, label, vault, secret, path or status that matters, and never a value.
 /// It is one word wide. The cause, where there is one, is reachable through [`source`](StdError::source).
 /// Clones share it: several callers of one refresh get the same error.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use config_azure::{ErrorKind, SecretErrorKind, StartupOptions};
+///
+/// let (builder, store) = config_azure::in_memory();
+/// store.set_secret("db:password", "hunter2");
+/// store.fail_secret("db:password", SecretErrorKind::Disabled);
+///
+/// let error = builder.startup(StartupOptions::new().fail_fast()).load().await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Reference);
+/// for failure in error.failures() {
+///     // "db:password", and why it cannot be read
+///     println!("{}: {}", failure.key(), failure.kind());
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 

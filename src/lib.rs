@@ -28,6 +28,73 @@
 )]
 
 //! Azure App Configuration and Key Vault as a source for the [`config`] crate, kept current.
+//!
+//! [`AppConfiguration`] loads the settings of a store, resolves the Key Vault references among them through one cached
+//! credential, and is a layer of your own [`config::Config::builder`]. [`Live`] builds your struct out of your layers, and
+//! swaps it as one snapshot whenever a setting changes or a secret is rotated.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use config::{Config, Environment};
+//! use config_azure::{Live, Secret};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Settings {
+//!     title: String,
+//!     db: Database,
+//! }
+//! #[derive(serde::Deserialize)]
+//! struct Database {
+//!     port: u16,
+//!     password: Secret,
+//! }
+//!
+//! // A store in memory. Against Azure:
+//! // AppConfiguration::builder().endpoint("https://contoso.azconfig.io").default_credential()
+//! let (builder, store) = config_azure::in_memory();
+//! store.set("orders:Title", "Orders");
+//! store.set("orders:Db:Port", "5432");
+//! store.set_secret("orders:Db:Password", "first");
+//!
+//! let azure = builder.trim_key_prefix("orders:").load().await?;
+//! let mut live: Live<Settings> = azure
+//!     .live(
+//!         Config::builder()
+//!             .set_default("title", "Untitled")?
+//!             .add_source(azure.clone())
+//!             .add_source(Environment::with_prefix("ORDERS").separator("__")),
+//!     )
+//!     .await?;
+//! let now = live.load();
+//! assert_eq!((now.title.as_str(), now.db.port), ("Orders", 5432));
+//! assert_eq!(now.db.password.expose_secret(), "first");
+//!
+//! store.rotate("orders:Db:Password", "second"); // no setting changes
+//! assert_eq!(live.changed().await?.db.password.expose_secret(), "second");
+//! # Ok(()) }
+//! ```
+//!
+//! | To | see |
+//! | --- | --- |
+//! | choose what is loaded | [`SettingSelector`], [`AppConfigurationBuilder`], [`AppConfigurationOptions`] |
+//! | choose who signs in | [`credential`] |
+//! | say how keys become paths | [`KeyCase`], [`KeyPath`], [`Conflict`] |
+//! | set vaults, intervals and policies | [`KeyVaultOptions`], [`SecretPolicy`], [`SecretResolver`], [`RefreshOptions`], [`StartupOptions`] |
+//! | read the snapshot | [`Live`], [`Reader`], [`Part`], [`Derived`]; [`from_config`] without `Live` |
+//! | know where a value comes from | [`AppConfiguration::explain`], [`Live::explain`], [`Loaded`] |
+//! | know how it is doing | [`AppConfiguration::status`], [`Live::status`], [`Changes`] |
+//! | be told at once | [`AppConfiguration::refresh`], [`AppConfiguration::notify`] |
+//! | take identifiers apart | [`SecretIdentifier`], [`KeyIdentifier`], [`SecretReference`] |
+//! | test your service | [`in_memory`] |
+//!
+//! Nothing is published unless listing, resolving and assembling all succeeded, and a `Live` swaps only what also fits the
+//! struct and passes its validator; otherwise the last good value stays, and the status says why. No error, log line or
+//! `Debug` of this crate holds a value of a secret or setting.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod app;
 #[cfg(feature = "_bench")]
@@ -84,8 +151,8 @@ pub use reference::{
     VaultOptions,
 };
 pub use refresh::{
-    Counters, RefreshOptions, RefreshOutcome, SecretStatus, SkipReason, Status, StoreFailure,
-    VaultStatus,
+    Counters, RefreshOptions, RefreshOutcome, SecretProperties, SecretStatus, SkipReason, Status,
+    StoreFailure, VaultStatus,
 };
 pub use secrecy;
 pub use secret::Secret;

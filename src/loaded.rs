@@ -17,6 +17,21 @@ use crate::tree::{ChangeSet, Explanation, Tree};
 ///
 /// `Display` renders the whole tree as a table and `Serialize` as JSON, both with secrets redacted, so either
 /// can go to a log line or to a debug page.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (builder, store) = config_azure::in_memory();
+/// store.set("db:host", "localhost");
+/// store.set_secret("db:password", "hunter2");
+/// # let azure = builder.load().await?;
+/// let loaded = azure.loaded().ok_or("it was loaded")?;
+/// assert_eq!((loaded.generation(), loaded.len()), (1, 2));
+/// let json = serde_json::to_string(&*loaded)?;
+/// assert!(json.contains("localhost") && !json.contains("hunter2"));
+/// assert!(!loaded.to_string().contains("hunter2"));
+/// # Ok(()) }
+/// ```
 pub struct Loaded {
     generation: u64,
     loaded_at: SystemTime,

@@ -14,6 +14,7 @@ use crate::loaded::Loaded;
 use crate::publication::{Publication, Published};
 use crate::reference::{ReadFailure, ReferenceId, References};
 use crate::store::{Scope, Store, Walk};
+use crate::telemetry;
 use crate::tree::Shape;
 
 mod candidate;
@@ -258,7 +259,14 @@ impl Pipeline {
     /// Makes a draft the current generation: values and watch state together, in one swap. Cannot fail.
     pub(crate) fn publish(&self, draft: Draft) -> Published {
         let Draft { loaded, candidate } = draft;
-        self.current.store(Some(Arc::new(candidate)));
-        self.publication.publish(loaded)
+        let candidate = Arc::new(candidate);
+        self.current.store(Some(Arc::clone(&candidate)));
+        let before = self.publication.generation();
+        let published = self.publication.publish(loaded);
+        if published.generation > before {
+            let paths = published.changes.iter().map(|change| change.path());
+            telemetry::published(published.generation, candidate.walk().endpoint(), paths);
+        }
+        published
     }
 }

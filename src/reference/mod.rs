@@ -77,6 +77,12 @@ impl ReferenceId {
         self.version().is_some()
     }
 
+    /// True if it stays with one version although there may be newer ones. A content key does not: it changes with
+    /// the setting that it opens.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.is_versioned() && matches!(self, Self::Secret(_) | Self::Key(_))
+    }
+
     fn parts(&self) -> &ObjectId {
         match self {
             Self::Secret(id) => id.parts(),

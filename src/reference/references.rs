@@ -163,7 +163,9 @@ impl References {
         if let (Some(sealed), Resolved::ContentKey(key)) = (&reference.sealed, &*resolved) {
             let opened = unseal(sealed, key)
                 .map_err(|flaw| ReadFailure::new(SecretErrorKind::Undecryptable).with_hint(flaw))?;
-            return Ok(Arc::new(Resolved::Secret(opened)));
+            // The version of the key that closed it.
+            let version = reference.id.version().unwrap_or_default();
+            return Ok(Arc::new(Resolved::Secret(opened.with_version(version))));
         }
         #[cfg(not(feature = "keys"))]
         let _ = reference;

@@ -184,6 +184,15 @@ impl Resolved {
         }
     }
 
+    /// Its own tags; those of keys are not read.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        let secret = match self {
+            Self::Secret(secret) => Some(secret),
+            _ => None,
+        };
+        secret.into_iter().flat_map(ResolvedSecret::tags)
+    }
+
     /// True if its own content type says that the value is JSON.
     pub(crate) fn is_json(&self) -> bool {
         ContentKind::of(self.content_type()) == ContentKind::Json

@@ -275,12 +275,6 @@ impl Driver {
         let changed = published.generation > before;
         if changed {
             let changes = (*published.changes).clone();
-            let endpoint = candidate.walk().endpoint();
-            telemetry::published(
-                published.generation,
-                endpoint,
-                changes.iter().map(|change| change.path()),
-            );
             self.callers.published(published.generation, changes);
         }
         Ok(Publication {

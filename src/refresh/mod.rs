@@ -29,7 +29,7 @@ pub(crate) use engine::Engine;
 pub use options::RefreshOptions;
 pub use outcome::{RefreshOutcome, SkipReason};
 pub use state::Counters;
-pub use status::{SecretStatus, Status, StoreFailure, VaultStatus};
+pub use status::{SecretProperties, SecretStatus, Status, StoreFailure, VaultStatus};
 
 use std::time::Duration;
 

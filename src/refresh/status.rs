@@ -1,12 +1,13 @@
 //! What the engine says about itself.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::engine::Machine;
 use super::state::{Counters, Secret, Vault};
 use crate::error::{Error, SecretErrorKind};
 use crate::load::Pipeline;
-use crate::reference::ReferenceId;
+use crate::reference::{ReferenceId, Resolved};
 use crate::store::EndpointStatus;
 use crate::time::Instant;
 
@@ -88,6 +89,28 @@ pub struct SecretStatus {
     pub next_read: Option<Duration>,
     /// Until it expires, as its vault said when it was read. Zero if it has expired.
     pub expires_in: Option<Duration>,
+    /// What the vault told beside the value that is held; `None` if it was never read.
+    pub properties: Option<SecretProperties>,
+}
+
+/// What a vault tells of a secret or key beside its value (`attributes`, `contentType` and `tags` of its answer).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecretProperties {
+    /// The version that was read: the newest at that moment, unless the reference is pinned.
+    pub version: Option<String>,
+    /// Its own content type, free text. Keys have none.
+    pub content_type: Option<String>,
+    /// Whether it may be used. A disabled secret cannot be read, a disabled key can.
+    pub enabled: Option<bool>,
+    /// The date before which it must not be used (`nbf`).
+    pub not_before: Option<SystemTime>,
+    /// The date from which it must not be used any more (`exp`).
+    pub expires_on: Option<SystemTime>,
+    /// When the vault's copy was changed last.
+    pub updated_on: Option<SystemTime>,
+    /// Its own tags, by name. Those of keys are not read.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// How one vault is doing.
@@ -158,7 +181,14 @@ impl Status {
                 .as_ref()
                 .map(|pending| ago(pending.since)),
             secrets: secrets
-                .filter_map(|(id, secret)| Some(secret_status(names.name(id)?, secret, now)))
+                .filter_map(|(id, secret)| {
+                    let id = names.name(id)?;
+                    let held = pipeline.references().held(id);
+                    Some(SecretStatus {
+                        properties: held.as_deref().map(properties),
+                        ..secret_status(id, secret, now)
+                    })
+                })
                 .collect(),
             vaults: vaults
                 .filter_map(|(number, vault)| Some(vault_status(names.host(number)?, vault, now)))
@@ -201,12 +231,30 @@ fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatu
     SecretStatus {
         vault: id.vault_host().to_owned(),
         name: id.name().to_owned(),
-        pinned: id.version().map(str::to_owned),
+        pinned: id.version().filter(|_| id.is_pinned()).map(str::to_owned),
         age: secret.held.map(ago),
         failure: secret.failing.map(|failing| failing.error.kind),
         failing_for: secret.failing.map(|failing| ago(failing.since)),
         next_read: secret.due().map(until),
         expires_in: secret.expires.map(until),
+        properties: None,
+    }
+}
+
+fn properties(held: &Resolved) -> SecretProperties {
+    let owned = |text: &str| text.to_owned();
+    let life = held.life();
+    SecretProperties {
+        version: held.version().map(owned),
+        content_type: held.content_type().map(owned),
+        enabled: life.enabled,
+        not_before: life.not_before,
+        expires_on: life.expires_on,
+        updated_on: life.updated_on,
+        tags: held
+            .tags()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
     }
 }
 

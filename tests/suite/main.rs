@@ -5,6 +5,8 @@ mod first_load;
 mod fleet;
 mod following;
 mod layering;
+mod life_cycle;
+mod one_spelling;
 mod ownership;
 mod push;
 mod refreshing;

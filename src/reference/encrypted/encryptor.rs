@@ -10,9 +10,11 @@ use aws_lc_rs::rsa::{
 use azure_core::base64::{decode_url_safe, encode_url_safe};
 use azure_core::http::HttpClient;
 use secrecy::zeroize::Zeroizing;
+use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result, SecretError};
+use crate::error::{Error, ErrorKind, Result, SecretError, SecretErrorKind};
 use crate::reference::ReferenceId;
+use crate::reference::failure::ReadFailure;
 use crate::reference::identifier::KeyIdentifier;
 use crate::reference::options::KeyVaultOptions;
 use crate::reference::references::References;
@@ -71,8 +73,9 @@ impl SettingEncryptor {
     ///
     /// # Errors
     ///
-    /// [`Reference`](ErrorKind::Reference) if the key cannot be read, with the reason as its source;
-    /// [`InvalidOption`](ErrorKind::InvalidOption) if the options are not valid, or if it is not an RSA key.
+    /// [`Reference`](ErrorKind::Reference) if the key cannot be read or is disabled, with the reason as its source;
+    /// [`InvalidOption`](ErrorKind::InvalidOption) if the options are not valid, or if it is not an RSA key that
+    /// permits the operation *unwrapKey*: nobody could open what it closes.
     pub async fn new(key: &KeyIdentifier, options: KeyVaultOptions) -> Result<Self> {
         Self::with_transport(key, options, reqwest_transport(None)?).await
     }
@@ -106,11 +109,15 @@ impl SettingEncryptor {
         let allow = move |origin| hosts.allow(origin, HostKind::Vault);
         let references = References::new(options, None, guard, allow, Arc::new(SystemClock))?;
         let id = ReferenceId::Key(key.clone());
-        let read = references.read(&id).await.map_err(|failure| {
+        let unusable = |failure: ReadFailure| {
             let cause = failure.about(&id, SecretError::new(failure.kind));
-            Error::new(ErrorKind::Reference, "the key cannot be read").with_source(cause)
-        })?;
+            Error::new(ErrorKind::Reference, "the key cannot be used").with_source(cause)
+        };
+        let read = references.read(&id).await.map_err(unusable)?;
         match &*read {
+            Resolved::Key(resolved) if resolved.life.enabled == Some(false) => {
+                Err(unusable(ReadFailure::new(SecretErrorKind::Disabled)))
+            }
             Resolved::Key(resolved) => Self::of(key, resolved),
             _ => Err(not_rsa()),
         }
@@ -205,7 +212,9 @@ fn random(bytes: &mut [u8]) -> Result<()> {
 fn public_key(key: &ResolvedKey) -> Option<OaepPublicEncryptingKey> {
     let number = |name: &str| decode_url_safe(key.jwk.get(name)?.as_str()?).ok();
     let kind = key.jwk.get("kty")?.as_str()?;
-    if !matches!(kind, "RSA" | "RSA-HSM") {
+    let operations = key.jwk.get("key_ops").and_then(Value::as_array);
+    let may_open = operations.is_none_or(|names| names.iter().any(|name| name == "unwrapKey"));
+    if !matches!(kind, "RSA" | "RSA-HSM") || !may_open {
         return None;
     }
     let components = PublicKeyComponents {
@@ -217,7 +226,7 @@ fn public_key(key: &ResolvedKey) -> Option<OaepPublicEncryptingKey> {
 }
 
 fn not_rsa() -> Error {
-    Error::option("a SettingEncryptor needs an RSA key")
+    Error::option("a SettingEncryptor needs an RSA key that permits unwrapKey")
 }
 
 impl fmt::Debug for SettingEncryptor {

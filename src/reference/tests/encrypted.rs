@@ -1,8 +1,9 @@
 //! Encrypted settings: one call of the vault opens many, and nothing that was changed opens at all.
 
 use config_azure_emulator::vault::NewKey;
-use config_azure_emulator::{Emulator, Route};
+use config_azure_emulator::{Emulator, Fault, Route};
 use futures::future::join_all;
+use serde_json::json;
 
 use super::super::encrypted::{ContentKey, Jwe, SettingEncryptor, unseal};
 use super::super::{KeyIdentifier, Reference, Resolved, SecretPolicy};
@@ -276,6 +277,40 @@ async fn an_encryptor_takes_rsa_keys_and_ten_kilobytes() {
         cause.contains("kv-orders.vault.azure.net/absent") && cause.contains("404"),
         "{cause}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_encryptor_refuses_a_key_that_will_not_open() {
+    let (emulator, _, _) = world().await;
+    emulator.vault("kv-orders").disable_key("settings");
+    let error = encryptor_with(&emulator, "settings").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Reference);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        cause.contains("disabled") && cause.contains("kv-orders.vault.azure.net/settings"),
+        "{cause}"
+    );
+    let id = emulator.vault("kv-orders").key_uri("signing");
+    let jwk = |operations: &[&str]| json!({ "kty": "RSA", "key_ops": operations, "n": "AQ", "e": "AQAB", "kid": id });
+    for operations in [&["sign", "verify"][..], &["wrapKey"], &[]] {
+        let answer = json!({ "key": jwk(operations), "attributes": { "enabled": true } });
+        let answer = Fault::status(200).body("application/json", answer.to_string());
+        emulator
+            .faults()
+            .script(Route::key(), Fault::Answer(answer), Some(1));
+        let error = encryptor_with(&emulator, "signing").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidOption, "{operations:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opened_value_names_its_key_and_is_not_pinned() {
+    let (_, references, encryptor) = world().await;
+    let reference = reference(&references, &encryptor.encrypt("hunter2").unwrap());
+    let held = references.read(&reference.id).await.unwrap();
+    let opened = references.open(&reference, held).unwrap();
+    assert_eq!(opened.version(), encryptor.key().version());
+    assert!(reference.id.is_versioned() && !reference.id.is_pinned());
 }
 
 /// The example of RFC 7516, appendix A.1: made by others.

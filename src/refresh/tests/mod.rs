@@ -1,4 +1,5 @@
-//! The machine against a simulated store and simulated vaults, in virtual time, under one observer.
+//! The machine against a simulated store and simulated vaults, in virtual time, under one observer. `told` alone takes
+//! the whole line.
 
 mod backend;
 mod budgets;
@@ -10,5 +11,6 @@ mod recovery;
 mod scenarios;
 mod services;
 mod table;
+mod told;
 mod traces;
 mod world;

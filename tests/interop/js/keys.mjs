@@ -79,6 +79,15 @@ async function life(rsa, ec) {
     await client.purgeDeletedKey("gone");
     await refused(client.getDeletedKey("gone"), 404);
   });
+  await check("keys: back up, restore", async () => {
+    const made = await client.createEcKey("kept", { curve: "P-384" });
+    const blob = await client.backupKey("kept");
+    await refused(client.restoreKeyBackup(blob), 409, "Conflict");
+    await (await client.beginDeleteKey("kept", quickly)).pollUntilDone();
+    await client.purgeDeletedKey("kept");
+    assert.equal((await client.restoreKeyBackup(blob)).id, made.id);
+    assert.deepEqual((await client.getKey("kept")).key.x, made.key.x);
+  });
 }
 
 async function cryptography(rsa, ec) {

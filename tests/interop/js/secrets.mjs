@@ -124,6 +124,17 @@ async function softDelete() {
     await client.setSecret("gone", "new");
     assert.equal((await collect(client.listPropertiesOfSecretVersions("gone"))).length, 1);
   });
+  await check("backup: restored with its versions", async () => {
+    await client.setSecret("kept", "one");
+    const newest = await client.setSecret("kept", "two");
+    const blob = await client.backupSecret("kept");
+    await refused(client.restoreSecretBackup(blob), 409, "Conflict");
+    await (await client.beginDeleteSecret("kept", quickly)).pollUntilDone();
+    await client.purgeDeletedSecret("kept");
+    assert.equal((await client.restoreSecretBackup(blob)).id, newest.properties.id);
+    assert.equal((await client.getSecret("kept")).value, "two");
+    assert.equal((await collect(client.listPropertiesOfSecretVersions("kept"))).length, 2);
+  });
 }
 
 export async function secrets() {

@@ -78,6 +78,16 @@ def _life(client):
         client.purge_deleted_key("gone")
         refused(404, client.get_deleted_key, "gone")
 
+    @check("keys: back up, restore")
+    def _():
+        made = client.create_ec_key("kept")
+        blob = client.backup_key("kept")
+        refused(409, client.restore_key_backup, blob, code="Conflict")
+        client.begin_delete_key("kept", **QUICKLY).wait()
+        client.purge_deleted_key("kept")
+        equal(client.restore_key_backup(blob).id, made.id)
+        equal(client.get_key("kept").key.x, made.key.x)
+
 
 def _post(client, url, body):
     """A request of our own through the SDK's pipeline: its clients encrypt and verify without the vault."""

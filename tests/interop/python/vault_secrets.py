@@ -106,3 +106,14 @@ def _soft_delete(client):
         client.begin_delete_secret("gone", **QUICKLY).wait()
         client.purge_deleted_secret("gone")
         refused(404, client.get_deleted_secret, "gone")
+
+    @check("backup: restored with its versions")
+    def _():
+        client.set_secret("kept", "one")
+        newest = client.set_secret("kept", "two")
+        blob = client.backup_secret("kept")
+        refused(409, client.restore_secret_backup, blob, code="Conflict")
+        client.begin_delete_secret("kept", **QUICKLY).wait()
+        client.purge_deleted_secret("kept")
+        equal(client.restore_secret_backup(blob).id, newest.id)
+        equal(client.get_secret("kept").value, "two")

@@ -181,6 +181,8 @@ fn permission(call: &Call<'_>) -> (String, String) {
         _ if is_list => ("read", "list"),
         (Some(Operation::Create), _) => ("create/action", "create"),
         (Some(Operation::Recover), _) => ("recover/action", "recover"),
+        (Some(Operation::Backup), _) => ("backup/action", "backup"),
+        (Some(Operation::Restore), _) => ("restore/action", "restore"),
         (Some(Operation::Rotate), _) => ("rotate/action", "rotate"),
         (Some(Operation::RotationPolicy), &Method::GET) => {
             ("rotationpolicies/read", "getrotationpolicy")

@@ -44,6 +44,9 @@ pub(super) enum Collection {
 pub(super) enum Operation {
     Versions,
     Recover,
+    Backup,
+    /// Its path names no object: the name is in the blob.
+    Restore,
     Create,
     Rotate,
     RotationPolicy,
@@ -63,7 +66,7 @@ impl<'a> Call<'a> {
         Ok(Self {
             method: request.method(),
             base: origin(uri),
-            target: Target::parse(uri.path())?,
+            target: Target::parse(uri.path())?.for_method(request.method()),
             now,
             query: uri.query(),
             body: request.body(),
@@ -84,6 +87,24 @@ impl<'a> Call<'a> {
 }
 
 impl<'a> Target<'a> {
+    /// A POST to `/secrets/restore` is no object of that name.
+    fn for_method(self, method: &Method) -> Self {
+        match self {
+            Self::Object {
+                collection,
+                name: name @ "restore",
+                version: None,
+                operation: None,
+            } if method == Method::POST => Self::Object {
+                collection,
+                name,
+                version: None,
+                operation: Some(Operation::Restore),
+            },
+            other => other,
+        }
+    }
+
     fn parse(path: &'a str) -> Result<Self, Problem> {
         // Vault URLs end in a slash in many configurations; the service takes `//secrets/name` as well.
         let mut segments = path.trim_start_matches('/').split('/');
@@ -140,7 +161,7 @@ impl<'a> Target<'a> {
 }
 
 /// Words that the real service understands after a collection or a name.
-const UNSUPPORTED: [&str; 4] = ["backup", "restore", "release", "attestation"];
+const UNSUPPORTED: [&str; 2] = ["release", "attestation"];
 
 impl Collection {
     fn parse(segment: &str) -> Result<Self, Problem> {
@@ -162,6 +183,7 @@ impl Operation {
         Some(match segment.to_ascii_lowercase().as_str() {
             "versions" => Self::Versions,
             "recover" => Self::Recover,
+            "backup" => Self::Backup,
             "create" => Self::Create,
             "rotate" => Self::Rotate,
             "rotationpolicy" => Self::RotationPolicy,

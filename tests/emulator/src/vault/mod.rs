@@ -9,6 +9,7 @@
 //! refuses by default, because that is what a client must survive; see [`VaultHandle::enforce_validity`].
 
 mod access;
+mod backup;
 mod call;
 mod collection;
 mod handle;

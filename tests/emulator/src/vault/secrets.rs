@@ -1,10 +1,11 @@
 //! Secrets as the service serves them.
 
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Outcome;
+use super::backup::{self, Portable};
 use super::call::{Call, Operation, Target};
 use super::collection::{self, Item, Kind, View};
 use super::reply::{Problem, Reply};
@@ -52,6 +53,33 @@ impl Item for Secret {
     }
 }
 
+impl Portable for Secret {
+    type Packed = PackedSecret;
+
+    fn pack(&self) -> PackedSecret {
+        PackedSecret {
+            value: self.value.clone(),
+            content_type: self.content_type.clone(),
+            managed: self.managed,
+        }
+    }
+
+    fn unpack(packed: PackedSecret) -> Option<Self> {
+        Some(Self {
+            value: packed.value,
+            content_type: packed.content_type,
+            managed: packed.managed,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PackedSecret {
+    value: String,
+    content_type: Option<String>,
+    managed: bool,
+}
+
 #[derive(Deserialize)]
 struct SetBody {
     value: Option<String>,
@@ -92,6 +120,8 @@ pub(super) fn answer(
         (&Method::PUT, None, None) => return set(shelf, name, call),
         (&Method::PATCH, _, None) => update(shelf, name, version, call),
         (&Method::DELETE, None, None) => collection::delete(shelf, name, call),
+        (&Method::POST, None, Some(Operation::Backup)) => backup::backup(shelf, name),
+        (&Method::POST, None, Some(Operation::Restore)) => backup::restore(shelf, call),
         _ => Err(Problem::method_not_allowed(call.method)),
     }
     .map(Outcome::reply)

@@ -104,6 +104,11 @@ impl<T> Shelf<T> {
         id
     }
 
+    /// Puts back an object that was made elsewhere, under its name.
+    pub(super) fn insert(&mut self, object: Object<T>) {
+        self.live.insert(object.name.to_ascii_lowercase(), object);
+    }
+
     /// The object with this name.
     pub(super) fn object(&self, name: &str) -> Option<&Object<T>> {
         self.live.get(&name.to_ascii_lowercase())
@@ -189,6 +194,12 @@ impl<T> Shelf<T> {
 }
 
 impl<T> Object<T> {
+    /// Nothing without a version.
+    pub(super) fn new(name: String, versions: Option<Vec<Version<T>>>) -> Option<Self> {
+        let versions = versions.filter(|versions| !versions.is_empty())?;
+        Some(Self { name, versions })
+    }
+
     pub(super) fn newest(&self) -> &Version<T> {
         self.versions.last().expect("an object has a version")
     }

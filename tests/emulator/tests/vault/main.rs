@@ -1,5 +1,6 @@
 //! Key Vault, request by request, straight through `Service::handle`.
 
+mod backup;
 mod crypto;
 mod gates;
 mod keys;

@@ -8,6 +8,8 @@ use aws_lc_rs::rsa::{
 };
 use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, RsaKeyPair, UnparsedPublicKey};
 
+use serde::{Deserialize, Serialize};
+
 use super::algorithm::{Curve, Encryption, EncryptionPadding, Signature, SignaturePadding};
 
 /// A private key of one version of a key.
@@ -42,6 +44,14 @@ pub(super) struct RsaNumbers {
     pub(super) dp: Vec<u8>,
     pub(super) dq: Vec<u8>,
     pub(super) qi: Vec<u8>,
+}
+
+/// A private key outside its vault.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PackedMaterial {
+    /// Absent for RSA.
+    curve: Option<String>,
+    pkcs8: Vec<u8>,
 }
 
 impl Material {
@@ -84,6 +94,31 @@ impl Material {
         let d = padded(d, curve.field_bytes())?;
         let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.signing(), &d, &point)?;
         Ok(Self::Ec(curve, pair))
+    }
+
+    /// The private key as PKCS #8, for a backup.
+    pub(super) fn pack(&self) -> PackedMaterial {
+        let (curve, document) = match self {
+            Self::Rsa(pair) => (None, pair.as_der().map(|der| der.as_ref().to_vec())),
+            Self::Ec(curve, pair) => (
+                Some(curve.name().to_owned()),
+                pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
+            ),
+        };
+        PackedMaterial {
+            curve,
+            pkcs8: document.expect("the library writes the keys that it holds"),
+        }
+    }
+
+    /// Nothing for a document that is no key, or a key of another kind.
+    pub(super) fn unpack(packed: &PackedMaterial) -> Option<Self> {
+        let Some(name) = &packed.curve else {
+            return Some(Self::Rsa(RsaKeyPair::from_pkcs8(&packed.pkcs8).ok()?));
+        };
+        let curve = Curve::parse(name)?;
+        let pair = EcdsaKeyPair::from_pkcs8(curve.signing(), &packed.pkcs8).ok()?;
+        Some(Self::Ec(curve, pair))
     }
 
     /// Another key of the same kind and size.

@@ -12,13 +12,16 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
+use super::backup::{self, Portable};
 use super::call::{Call, Operation, Target};
 use super::collection::{self, Item, Kind, View};
 use super::reply::Problem;
 use super::shelf::Shelf;
+use material::PackedMaterial;
 use policy::RotationPolicy;
 
 pub(super) use algorithm::Curve;
@@ -73,6 +76,12 @@ impl Keys {
                 collection::versions(&self.shelf, name, call).map(Outcome::reply)
             }
             (&Method::POST, None, Some(Operation::Create)) => manage::create(self, name, call),
+            (&Method::POST, None, Some(Operation::Backup)) => {
+                backup::backup(&self.shelf, name).map(Outcome::reply)
+            }
+            (&Method::POST, None, Some(Operation::Restore)) => {
+                backup::restore(&mut self.shelf, call).map(Outcome::reply)
+            }
             (&Method::POST, None, Some(Operation::Rotate)) => manage::rotate(self, name, call),
             (&Method::GET, None, Some(Operation::RotationPolicy)) => {
                 policy::get(self, name, call).map(Outcome::reply)
@@ -130,4 +139,31 @@ impl Item for Key {
         attributes["exportable"] = false.into();
         attributes["hsmPlatform"] = if self.hsm { "2" } else { "0" }.into();
     }
+}
+
+impl Portable for Key {
+    type Packed = PackedKey;
+
+    fn pack(&self) -> PackedKey {
+        PackedKey {
+            material: self.material.pack(),
+            hsm: self.hsm,
+            operations: self.operations.clone(),
+        }
+    }
+
+    fn unpack(packed: PackedKey) -> Option<Self> {
+        Some(Self {
+            material: Arc::new(Material::unpack(&packed.material)?),
+            hsm: packed.hsm,
+            operations: packed.operations,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PackedKey {
+    material: PackedMaterial,
+    hsm: bool,
+    operations: Vec<String>,
 }
