@@ -94,11 +94,11 @@ pub fn svg(fleet: &Fleet, report: &Report) -> String {
 
 /// The next number whose quarters are round.
 fn tidy(most: usize) -> f64 {
-    let mut step = 1;
+    let mut step = 10;
     loop {
-        for quarter in [step, 2 * step, 5 * step] {
-            if quarter * 4 >= most {
-                return (quarter * 4) as f64;
+        for round in [4 * step, 8 * step, 10 * step, 12 * step, 20 * step] {
+            if round >= most {
+                return round as f64;
             }
         }
         step *= 10;
