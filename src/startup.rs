@@ -138,14 +138,16 @@ fn may_heal(error: &Error, in_grace: bool) -> bool {
     }
 }
 
-/// The official providers' steps by time since the start (5 s, 10 s, 30 s), then doubling to 10 min with ± 25 %.
+/// The official providers' steps by time since the start (5 s, 10 s, 30 s), then doubling to 10 min with ± 25 %; all of
+/// them a random part longer, for a fleet that starts at once is refused at once.
 fn delay(elapsed: Duration, attempt: u32, error: &Error) -> Duration {
     const CAP: Duration = Duration::from_secs(600);
+    const LONG: Duration = Duration::from_secs(30);
     let ours = match elapsed.as_secs() {
         0..100 => Duration::from_secs(5),
         100..200 => Duration::from_secs(10),
-        200..600 => Duration::from_secs(30),
-        _ => Duration::from_secs(30)
+        200..600 => LONG,
+        _ => LONG
             .saturating_mul(1 << attempt.min(5))
             .min(CAP)
             .mul_f64(0.75 + fastrand::f64() / 2.0),
@@ -157,7 +159,7 @@ fn delay(elapsed: Duration, attempt: u32, error: &Error) -> Duration {
     if !error.failures().is_empty() && asked().all(|asked| asked.is_some()) {
         theirs
     } else {
-        ours.max(theirs)
+        ours.max(theirs) + ours.min(LONG).mul_f64(fastrand::f64() / 4.0)
     }
 }
 

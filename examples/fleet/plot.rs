@@ -64,7 +64,7 @@ pub fn svg(fleet: &Fleet, report: &Report) -> String {
         .map(|(served, refused)| served + refused);
     let reads = Scale {
         seconds,
-        most: highest.max().unwrap_or(1).max(fleet.limit as usize) as f64,
+        most: tidy(highest.max().unwrap_or(1).max(fleet.limit as usize)),
         panel: READS,
     };
     title(
@@ -90,6 +90,19 @@ pub fn svg(fleet: &Fleet, report: &Report) -> String {
         HEIGHT - 8.0
     );
     svg
+}
+
+/// The next number whose quarters are round.
+fn tidy(most: usize) -> f64 {
+    let mut step = 10;
+    loop {
+        for round in [4 * step, 8 * step, 10 * step, 12 * step, 20 * step] {
+            if round >= most {
+                return round as f64;
+            }
+        }
+        step *= 10;
+    }
 }
 
 fn title(svg: &mut String, scale: &Scale, text: &str) {

@@ -85,5 +85,10 @@ async fn the_next_read_is_drawn_forward_to_just_before_the_expiry() {
     let path = changed.iter().next().map(config_azure::Change::path);
     assert_eq!(path, Some("db.password"));
     assert!(began.elapsed() < secs(1_000), "before it expired");
-    assert_eq!(emulator.log().count(Route::secret()), 1, "and nothing else");
+    // The other secret has its own moment of the day, which may be now.
+    let asked = emulator.log().matching(Route::secret());
+    let ours = asked
+        .iter()
+        .filter(|read| read.path.contains("db-password"));
+    assert_eq!(ours.count(), 1, "and not again");
 }
