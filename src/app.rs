@@ -112,7 +112,7 @@ impl AppConfiguration {
         // can be handed on to the engine whether or not it was polled here.
         let mut discovery: BoxFuture<'static, ()> = Box::pin(async move {
             pipeline.store().keep_discovering().await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         let span = telemetry::load_span(&shared.pipeline.endpoint());
         let loaded = tokio::select! {
