@@ -165,8 +165,9 @@ impl State {
     fn proceed(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.begin_round(now);
         let rng = &mut self.rng;
-        if let Some(scope) = self.store.start(now, rng) {
-            self.compared_with = self.candidates.newest();
+        let newest = self.candidates.newest();
+        if let Some(scope) = self.store.start(newest.is_some(), now, rng) {
+            self.compared_with = newest;
             self.counters.checks += 1;
             actions.push(Action::Check {
                 known: self.compared_with,

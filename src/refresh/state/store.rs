@@ -135,12 +135,17 @@ impl StoreSchedule {
         self.retry.or(ticker)
     }
 
-    /// Begins the check that is due.
-    pub(crate) fn start(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Scope> {
+    /// Begins the check that is due. While nothing is `known` there is nothing that a part of the store could be added to.
+    pub(crate) fn start(
+        &mut self,
+        known: bool,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Scope> {
         if self.wake()? > now {
             return None;
         }
-        let scope = self.scope(now);
+        let scope = if known { self.scope(now) } else { Scope::Both };
         self.attempted = Some(now);
         self.check = Some(Check {
             scope,
