@@ -15,9 +15,12 @@ struct Settings {
     texts: BTreeMap<String, String>,
 }
 
-#[tokio::test(start_paused = true)]
-async fn f84_a_mebibyte_is_loaded_and_refreshed_within_64() {
-    let _alone = alone().await;
+#[test]
+fn f84_a_mebibyte_is_loaded_and_refreshed_within_64() {
+    alone(true, a_mebibyte_is_loaded_and_refreshed_within_64());
+}
+
+async fn a_mebibyte_is_loaded_and_refreshed_within_64() {
     let (builder, store) = config_azure::in_memory();
     let text = "t".repeat(8 * 1024);
     for n in 0..128 {

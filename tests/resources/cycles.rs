@@ -59,9 +59,12 @@ async fn until(expected: Held) {
 }
 
 /// `CONFIG_AZURE_CYCLES=10000 cargo test --release --test resources in_memory -- --nocapture`
-#[tokio::test(start_paused = true)]
-async fn f86_cycles_in_memory_leave_no_task_and_no_byte() {
-    let _alone = alone().await;
+#[test]
+fn f86_cycles_in_memory_leave_no_task_and_no_byte() {
+    alone(true, cycles_in_memory_leave_no_task_and_no_byte());
+}
+
+async fn cycles_in_memory_leave_no_task_and_no_byte() {
     let cycles = times("CONFIG_AZURE_CYCLES", 300);
     let warm = cycles / 10;
     let (before, mut alive) = (held(), 0);
@@ -88,9 +91,12 @@ async fn f86_cycles_in_memory_leave_no_task_and_no_byte() {
 }
 
 /// `CONFIG_AZURE_CYCLES=10000 cargo test --release --test resources over_tls -- --nocapture`
-#[tokio::test]
-async fn f86_cycles_over_tls_leave_no_task_and_no_descriptor() {
-    let _alone = alone().await;
+#[test]
+fn f86_cycles_over_tls_leave_no_task_and_no_descriptor() {
+    alone(false, cycles_over_tls_leave_no_task_and_no_descriptor());
+}
+
+async fn cycles_over_tls_leave_no_task_and_no_descriptor() {
     let cycles = times("CONFIG_AZURE_CYCLES", 20);
     // On a runtime of its own, whose tasks are not counted.
     let emulator = Emulator::builder().store("contoso").vault("kv-orders");

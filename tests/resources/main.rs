@@ -9,15 +9,18 @@ mod heap;
 mod odd_keys;
 mod rotations;
 
-use tokio::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, PoisonError};
 
 #[global_allocator]
 static HEAP: heap::Heap = heap::Heap;
 
-/// Held by a test for as long as it counts.
-async fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::const_new(());
-    ONE.lock().await
+/// Runs a test while no other has a runtime, whose descriptors would be counted.
+fn alone(paused: bool, test: impl Future<Output = ()>) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().start_paused(paused).build();
+    runtime.expect("a runtime").block_on(test);
 }
 
 /// How often, by the environment variable `name`; otherwise a slice.

@@ -25,9 +25,12 @@ fn write(store: &InMemoryStore, round: u64) {
 }
 
 /// `CONFIG_AZURE_ROTATIONS=100000 cargo test --release --test resources rotations -- --nocapture`
-#[tokio::test(start_paused = true)]
-async fn n9_rotations_leave_nothing_behind() {
-    let _alone = alone().await;
+#[test]
+fn n9_rotations_leave_nothing_behind() {
+    alone(true, rotations_leave_nothing_behind());
+}
+
+async fn rotations_leave_nothing_behind() {
     let rounds = times("CONFIG_AZURE_ROTATIONS", SLICE);
     let warm = (rounds / 2).min(1_000);
     let (builder, store) = config_azure::in_memory();
