@@ -27,8 +27,16 @@ fn hides(error: &str, text: &str) {
         name.trim().eq_ignore_ascii_case("secret").then(|| value.trim())
     });
     for secret in secrets {
-        // Digits tell a secret from the words of our own messages.
-        let telling = secret.len() >= 6 && secret.bytes().any(|byte| byte.is_ascii_digit());
+        // Digits tell a secret from the words of our own messages, unless it was made of these very words.
+        let telling = secret.len() >= 6
+            && secret.bytes().any(|byte| byte.is_ascii_digit())
+            && !said_of_any_secret().contains(secret);
         assert!(!telling || !error.contains(secret), "{error}");
     }
+}
+
+/// What is said of a secret that is no base64, whatever it is.
+fn said_of_any_secret() -> String {
+    let error = connection_string("Endpoint=https://contoso.azconfig.io;Id=id;Secret=?").expect_err("not base64");
+    format!("{error} {error:?}")
 }
