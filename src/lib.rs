@@ -112,6 +112,7 @@ mod event;
 pub mod fuzzing;
 pub mod humantime;
 mod in_memory;
+mod json;
 mod live;
 mod load;
 mod loaded;

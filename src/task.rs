@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -78,6 +78,17 @@ pub(crate) async fn blocking<R: Send + 'static>(
         Ok(payload) => discard(payload),
         Err(_) => Panicked,
     })
+}
+
+/// Calls `work`, which may take its time, within a task that [`spawn`] started.
+///
+/// On a runtime with several workers, another one takes over what this one has to do meanwhile: sockets and timers may be
+/// among it, and then the whole runtime would stand still.
+pub(crate) fn in_place<R>(work: impl FnOnce() -> R) -> R {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 fn runtime_for_blocking() -> Result<Handle, Panicked> {

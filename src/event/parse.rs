@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Object;
 use crate::reference::ChangedObject;
 
 /// Event Grid delivers at most 1 MB at once, whether one event or a batch.
@@ -88,7 +89,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Incoming>> {
         return Err(invalid("the body is larger than 1 MiB"));
     }
     let events = match body.trim_ascii_start().first() {
-        Some(b'[') => serde_json::from_slice::<Vec<Envelope>>(body),
+        Some(b'[') => serde_json::from_slice::<Vec<Object<Envelope>>>(body),
         Some(b'{') => serde_json::from_slice(body).map(|event| vec![event]),
         _ => return Err(invalid("the body is neither a JSON object nor an array")),
     };
@@ -106,7 +107,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Incoming>> {
     events
         .into_iter()
         .enumerate()
-        .map(|(at, event)| {
+        .map(|(at, Object(event))| {
             incoming(event).map_err(|flaw| invalid(format!("event {} of the body: {flaw}", at + 1)))
         })
         .collect()
@@ -153,7 +154,8 @@ fn is_name(text: &str) -> bool {
 }
 
 fn data<T: DeserializeOwned>(data: Value, flaw: Flaw) -> Result<T, Flaw> {
-    serde_json::from_value(data).map_err(|_| flaw)
+    let read = serde_json::from_value(data).map_err(|_| flaw);
+    read.map(|Object(read)| read)
 }
 
 fn validation(value: Value) -> Result<Tells, Flaw> {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use secrecy::zeroize::Zeroize;
 use serde::Deserialize;
 
+use crate::json::{self, Object};
 use crate::secret::Secret;
 
 use super::ReferenceId;
@@ -21,7 +22,7 @@ struct SecretBundle {
     value: Option<Secret>,
     #[serde(rename = "contentType")]
     content_type: Option<Box<str>>,
-    attributes: Option<Attributes>,
+    attributes: Option<Object<Attributes>>,
     tags: Option<BTreeMap<Box<str>, Option<Box<str>>>>,
 }
 
@@ -66,7 +67,7 @@ fn secret(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Resolved, Tro
         .value
         .ok_or_else(|| Trouble::answer("the vault's answer has no value"))?;
     let mut secret =
-        ResolvedSecret::new(value).with_life(bundle.attributes.unwrap_or_default().into());
+        ResolvedSecret::new(value).with_life(bundle.attributes.unwrap_or_default().0.into());
     if let Some(version) = id.version() {
         secret = secret.with_version(version);
     }
@@ -81,7 +82,7 @@ fn secret(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Resolved, Tro
 
 /// Parses a body and wipes it.
 pub(super) fn parse<T: for<'de> Deserialize<'de>>(body: Bytes) -> Result<T, Trouble> {
-    let read = serde_json::from_slice(&body)
+    let read = json::object(&body)
         .map_err(|_| Trouble::answer("the vault's answer is not the JSON of the object asked for"));
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();

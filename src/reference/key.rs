@@ -6,6 +6,7 @@ use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::json::Object;
 use crate::secret::Secret;
 
 use super::ReferenceId;
@@ -18,7 +19,7 @@ use super::resolved::{Resolved, ResolvedKey};
 #[derive(Deserialize)]
 struct KeyBundle {
     key: Option<Map<String, Value>>,
-    attributes: Option<Attributes>,
+    attributes: Option<Object<Attributes>>,
 }
 
 /// What of a JSON Web Key is public. Whatever else an answer holds stays behind.
@@ -34,7 +35,7 @@ pub(super) fn read(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Reso
     Ok(Resolved::Key(ResolvedKey {
         jwk: Value::Object(key),
         version: id.version().map(Into::into),
-        life: bundle.attributes.unwrap_or_default().into(),
+        life: bundle.attributes.unwrap_or_default().0.into(),
     }))
 }
 

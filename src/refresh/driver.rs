@@ -51,6 +51,8 @@ pub(super) struct Driver {
     newest: CandidateNo,
     callers: Callers,
     report: Reporter,
+    /// It runs as a task of its own, not as part of a caller's.
+    spawned: bool,
 }
 
 impl Driver {
@@ -63,6 +65,7 @@ impl Driver {
             candidates: BTreeMap::new(),
             newest: 0,
             callers: Callers::default(),
+            spawned: false,
         };
         driver.begin();
         driver
@@ -89,8 +92,9 @@ impl Driver {
         self.shared.restart(published);
     }
 
-    /// Runs for ever. A panic, of this crate or of code that it calls, starts the machine again after a pause.
+    /// Runs for ever, as a task. A panic, of this crate or of code that it calls, starts the machine again after a pause.
     pub(super) async fn run(mut self) {
+        self.spawned = true;
         let mut restarts = 0;
         while task::caught(self.drive()).await.is_err() {
             restarts += 1;
@@ -265,7 +269,11 @@ impl Driver {
             return Err(reply::closed());
         };
         let before = self.pipeline().publication().generation();
-        let draft = task::caught_now(|| self.pipeline().assemble(candidate, Phase::Refresh));
+        let assemble = || self.pipeline().assemble(candidate, Phase::Refresh);
+        let draft = task::caught_now(|| match self.spawned {
+            true => task::in_place(assemble),
+            false => assemble(),
+        });
         let draft = draft.unwrap_or_else(|Panicked| {
             self.count_panic();
             Err(reply::panicked())

@@ -11,6 +11,7 @@ use super::page::{Budget, Page, read_pages};
 use super::selection::Target;
 use super::wire::snapshot_info;
 use crate::error::{Error, ErrorKind, Result, printable};
+use crate::json;
 use crate::setting::{ConfigurationSetting, ContentKind};
 
 const AT_ONCE: usize = 4;
@@ -104,7 +105,7 @@ pub(super) fn snapshot_name(setting: &ConfigurationSetting) -> Result<Box<str>> 
     }
     let name = setting
         .value()
-        .and_then(|value| serde_json::from_str::<Reference>(value).ok())
+        .and_then(|value| json::object::<Reference>(value.as_bytes()).ok())
         .map(|reference| reference.snapshot_name.trim().to_owned())
         .filter(|name| !name.is_empty() && name.chars().count() <= 256);
     name.map(String::into_boxed_str).ok_or_else(|| {

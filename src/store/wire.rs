@@ -9,6 +9,7 @@ use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, Object};
 use crate::setting::{ConfigurationSetting, ETag, Label};
 
 /// One page of a list.
@@ -21,12 +22,12 @@ pub(crate) struct ListPage {
 
 /// Reads a page. `items` must be there: an empty object, an error in disguise or a cut text is not a page.
 pub(crate) fn list_page(body: &[u8]) -> Result<ListPage> {
-    let page: Page<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let page: Page<'_> = json::object(body).map_err(|error| malformed(&error))?;
     Ok(ListPage {
         items: page
             .items
             .into_iter()
-            .map(|item| Arc::new(item.into()))
+            .map(|Object(item)| Arc::new(item.into()))
             .collect(),
         next_link: page.next_link,
         etag: page.etag.map(|text| ETag::new(&text.0)),
@@ -35,7 +36,7 @@ pub(crate) fn list_page(body: &[u8]) -> Result<ListPage> {
 
 /// Reads one setting.
 pub(crate) fn setting(body: &[u8]) -> Result<ConfigurationSetting> {
-    let item: Item<'_> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let item: Item<'_> = json::object(body).map_err(|error| malformed(&error))?;
     Ok(item.into())
 }
 
@@ -48,7 +49,7 @@ pub(crate) struct SnapshotInfo {
 
 /// Reads what is known about a snapshot.
 pub(crate) fn snapshot_info(body: &[u8]) -> Result<SnapshotInfo> {
-    serde_json::from_slice(body).map_err(|error| malformed(&error))
+    json::object(body).map_err(|error| malformed(&error))
 }
 
 /// The part of a problem document that is safe to repeat: the last word of its type.
@@ -58,7 +59,7 @@ pub(crate) fn problem_code(body: &[u8]) -> Option<String> {
         #[serde(borrow)]
         r#type: Cow<'a, str>,
     }
-    let problem: Problem<'_> = serde_json::from_slice(body).ok()?;
+    let problem: Problem<'_> = json::object(body).ok()?;
     problem.r#type.rsplit('/').next().map(str::to_owned)
 }
 
@@ -82,7 +83,7 @@ fn malformed(error: &serde_json::Error) -> Error {
 #[derive(Deserialize)]
 struct Page<'a> {
     #[serde(borrow)]
-    items: Vec<Item<'a>>,
+    items: Vec<Object<Item<'a>>>,
     #[serde(rename = "@nextLink", default)]
     next_link: Option<String>,
     #[serde(borrow, default)]
@@ -206,6 +207,8 @@ mod tests {
             b"{}",
             b"null",
             b"[]",
+            b"[[]]",
+            br#"{"items":[["a"]]}"#,
             b"<html><body>maintenance</body></html>",
             br#"{"items":null}"#,
             br#"{"items":[{"label":"x"}]}"#,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const GROUND: [&str; 6] = [
+const GROUND: [&str; 7] = [
+    "json",
     "error",
     "secret",
     "time",

@@ -8,6 +8,7 @@ use azure_core::base64::{decode_url_safe, encode_url_safe};
 use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::reference::identifier::{Collection, Flaw, KeyIdentifier, ObjectId};
 use crate::reference::resolved::ResolvedSecret;
 
@@ -101,7 +102,7 @@ impl Jwe {
             true => Err(SHAPE),
             false => decode_url_safe(part).map_err(|_| SHAPE),
         };
-        let header: Header = serde_json::from_slice(&decode(header_text)?)
+        let header: Header = json::object(&decode(header_text)?)
             .map_err(|_| "the header has no `alg`, `enc` and `kid`")?;
         let key = header.key()?;
         let iv = decode(iv)?;
