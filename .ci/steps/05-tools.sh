@@ -20,6 +20,6 @@ tool() {
 
 step "tools"
 tool deny 0.20.2
-if [ "${FUZZ:-}" = true ] && cargo +nightly --version >/dev/null 2>&1; then
+if cargo +nightly --version >/dev/null 2>&1; then
     tool fuzz 0.13.2
 fi
