@@ -3,7 +3,7 @@
 # Prints how many runs each had. The first crash ends it, with the input in fuzz/artifacts/.
 #
 # No sanitizer: this library forbids unsafe code, so that one would only slow the targets down. What they look for are
-# panics, overflows, broken promises, inputs that take more than a second, and more than 512 MiB of memory.
+# panics, overflows, broken promises, inputs that take more than five seconds, and more than 512 MiB of memory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ for target in "${targets[@]}"; do
     seeds=()
     if [ -d "fuzz/seeds/$target" ]; then seeds=("fuzz/seeds/$target"); fi
     if ! cargo +nightly fuzz run "${build[@]}" "$target" "fuzz/corpus/$target" "${seeds[@]}" -- \
-        -max_total_time="$seconds" -timeout=1 -rss_limit_mb=512 -print_final_stats=1 >"$log" 2>&1; then
+        -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 -print_final_stats=1 >"$log" 2>&1; then
         tail -n 40 "$log"
         echo "fuzz: $target failed"
         exit 1
