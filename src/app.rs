@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use config::{AsyncSource, ConfigError, Map, Source, Value};
-use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use crate::builder::AppConfigurationBuilder;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::event::{Line, Notified, Receiver};
 use crate::live::{Layers, Live, LiveBuilder};
 use crate::load::Pipeline;
@@ -20,11 +18,11 @@ use crate::loaded::Loaded;
 use crate::publication::{Changes, Feed};
 use crate::refresh::{Engine, RefreshOptions, RefreshOutcome, SkipReason, Status};
 use crate::source;
-use crate::startup::{self, StartupOptions};
+use crate::startup::StartupOptions;
 use crate::task::Owner;
-use crate::telemetry;
 use crate::tree::Explanation;
 
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -98,65 +96,6 @@ impl AppConfiguration {
 
     async fn engine(&self) -> Result<&Engine> {
         self.shared.engine.get_or_try_init(|| self.start()).await
-    }
-
-    /// The first load, and only then the task.
-    async fn start(&self) -> Result<Engine> {
-        let shared = &self.shared;
-        crate::task::runtime()?;
-        if !shared.enabled {
-            return self.start_without_store();
-        }
-        let pipeline = Arc::clone(&shared.pipeline);
-        // Replicas are looked for from the beginning, beside the load, which they may save. It never ends, so that it
-        // can be handed on to the engine whether or not it was polled here.
-        let mut discovery: BoxFuture<'static, ()> = Box::pin(async move {
-            pipeline.store().keep_discovering().await;
-            std::future::pending::<()>().await;
-        });
-        let span = telemetry::load_span(&shared.pipeline.endpoint());
-        let loaded = tokio::select! {
-            biased;
-            () = shared.token.cancelled() => Err(closed()),
-            loaded = startup::first_load(&shared.pipeline, &shared.startup).instrument(span) => loaded,
-            () = &mut discovery => Err(closed()),
-        };
-        match loaded {
-            Ok(draft) => drop(shared.pipeline.publish(draft)),
-            Err(error) if shared.startup.forgives(&error) => {
-                tracing::error!(
-                    endpoint = shared.pipeline.endpoint(),
-                    "starting without App Configuration, as it is optional; trying on in the background: {}",
-                    error.one_line()
-                );
-                shared.pipeline.publish_empty();
-            }
-            Err(error) => return Err(error),
-        }
-        Engine::start(
-            Arc::clone(&shared.pipeline),
-            &shared.refresh,
-            shared.token.clone(),
-            discovery,
-        )
-    }
-
-    /// An empty generation, and nothing that would ever ask the store.
-    fn start_without_store(&self) -> Result<Engine> {
-        let shared = &self.shared;
-        tracing::warn!(
-            endpoint = shared.pipeline.endpoint(),
-            "App Configuration is turned off by the environment; starting with an empty layer"
-        );
-        shared.pipeline.publish_empty();
-        let never = shared.refresh.clone().disabled();
-        let nothing = Box::pin(std::future::pending());
-        Engine::start(
-            Arc::clone(&shared.pipeline),
-            &never,
-            shared.token.clone(),
-            nothing,
-        )
     }
 
     /// Checks now, whatever the interval, and applies what is new.
@@ -326,7 +265,7 @@ impl AppConfiguration {
     }
 
     /// Ends the background task, cancelling requests in flight, and waits for its end (at most 100 ms). A first load that
-    /// is still under way ends with [`Closed`](ErrorKind::Closed).
+    /// is still under way ends with [`Closed`](crate::ErrorKind::Closed).
     ///
     /// The last generation stays readable. Further calls of [`refresh`](Self::refresh) answer with an error.
     pub async fn shutdown(&self) {
@@ -341,10 +280,6 @@ impl AppConfiguration {
     pub(crate) fn feed(&self) -> &Feed {
         &self.feed
     }
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the handle was shut down")
 }
 
 impl<T> LiveBuilder<T> {

@@ -54,6 +54,13 @@ pub enum EventOutcome {
     Ignored(IgnoreReason),
 }
 
+impl EventOutcome {
+    /// True if a check or a read was scheduled.
+    pub(super) fn is_scheduled(&self) -> bool {
+        matches!(self, Self::StoreCheck { .. } | Self::SecretRead { .. })
+    }
+}
+
 /// Why an event caused nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -79,12 +86,7 @@ impl Notified {
     /// True if a check or a read was scheduled.
     #[must_use]
     pub fn is_scheduled(&self) -> bool {
-        self.events.iter().any(|event| {
-            matches!(
-                event.outcome,
-                EventOutcome::StoreCheck { .. } | EventOutcome::SecretRead { .. }
-            )
-        })
+        self.events.iter().any(|event| event.outcome.is_scheduled())
     }
 
     /// The code of Event Grid's handshake, if the body was one.

@@ -45,10 +45,7 @@ impl Receiver {
         } else {
             line.apply(&event.tells)
         };
-        if matches!(
-            outcome,
-            EventOutcome::StoreCheck { .. } | EventOutcome::SecretRead { .. }
-        ) {
+        if outcome.is_scheduled() {
             seen.remember(number);
         }
         NotifiedEvent {

@@ -21,16 +21,17 @@ use super::audit::Audit;
 use super::cache::Cache;
 use super::changed::ChangedObject;
 #[cfg(feature = "keys")]
-use super::encrypted::{Jwe, unseal};
+use super::encrypted::unseal;
 use super::failure::ReadFailure;
-use super::identifier::{Collection, KeyIdentifier, SecretIdentifier};
+use super::identifier::{Collection, SecretIdentifier};
 use super::key_vault::{Parts, Vault};
 use super::options::{KeyVaultOptions, SecretPolicy, VaultOptions};
-use super::parse;
 use super::policy::{VaultPolicy, hosts_of};
 use super::resolved::Resolved;
 use super::resolver::{ResolverOrder, SecretResolver};
 use super::{Reference, ReferenceId};
+
+mod recognise;
 
 /// Parser, vault policy, cache, gates and clients: one per configuration. Clones share everything.
 #[derive(Clone)]
@@ -201,57 +202,6 @@ impl References {
 const BUSY_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Inner {
-    fn parse(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
-        let invalid = |flaw| error_of(setting, SecretErrorKind::InvalidReference).with_hint(flaw);
-        let (collection, id) = parse::target(setting.value()).map_err(invalid)?;
-        let named = |flaw| invalid(flaw).with_secret(id.vault_host(), id.name(), id.version());
-        let id = match collection {
-            Collection::Certificates => return Err(named(parse::CERTIFICATE)),
-            Collection::Keys if !self.options.resolve_keys => return Err(named(parse::KEY)),
-            Collection::Keys => ReferenceId::Key(KeyIdentifier::from_parts(id)),
-            Collection::Secrets => ReferenceId::Secret(SecretIdentifier::from_parts(id)),
-        };
-        self.admit(&id, setting)?;
-        let policy = policy_of(setting)?;
-        Ok(Reference {
-            id,
-            policy,
-            parse_json: self.options.json_secrets,
-            #[cfg(feature = "keys")]
-            sealed: None,
-        })
-    }
-
-    /// An encrypted setting refers to the content key that opens it.
-    #[cfg(feature = "keys")]
-    fn parse_encrypted(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
-        let Jwe { key, sealed } = Jwe::parse(setting.value().unwrap_or_default())
-            .map_err(|flaw| error_of(setting, SecretErrorKind::Undecryptable).with_hint(flaw))?;
-        let id = ReferenceId::ContentKey(key);
-        self.admit(&id, setting)?;
-        Ok(Reference {
-            policy: policy_of(setting)?,
-            parse_json: self.options.json_secrets,
-            sealed: Some(sealed),
-            id,
-        })
-    }
-
-    #[cfg(not(feature = "keys"))]
-    fn parse_encrypted(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {
-        Err(error_of(setting, SecretErrorKind::Undecryptable)
-            .with_hint("encrypted settings need the feature `keys` of config-azure"))
-    }
-
-    fn admit(&self, id: &ReferenceId, setting: &ConfigurationSetting) -> Result<(), SecretError> {
-        let admitted = self.policy.check(id.collection(), id.parts());
-        admitted.map(drop).map_err(|flaw| {
-            error_of(setting, SecretErrorKind::ForeignVault)
-                .with_vault(id.vault_host())
-                .with_hint(flaw)
-        })
-    }
-
     /// Asks the resolvers and the vault in their order.
     async fn resolve(&self, id: &ReferenceId) -> Result<Resolved, ReadFailure> {
         let mut outcome = match self.ask_resolvers(ResolverOrder::First, id).await {
@@ -373,21 +323,6 @@ impl Inner {
     fn vaults(&self) -> MutexGuard<'_, Vaults> {
         self.vaults.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn error_of(setting: &ConfigurationSetting, kind: SecretErrorKind) -> SecretError {
-    SecretError::new(kind).with_setting(setting.key(), setting.label().as_str())
-}
-
-/// The policy in the setting's own tag.
-fn policy_of(setting: &ConfigurationSetting) -> Result<Option<SecretPolicy>, SecretError> {
-    let tag = setting.tag(SecretPolicy::TAG);
-    tag.map(|text| {
-        SecretPolicy::of_tag(text).ok_or_else(|| {
-            error_of(setting, SecretErrorKind::InvalidReference).with_hint(parse::POLICY_TAG)
-        })
-    })
-    .transpose()
 }
 
 /// There is no such secret, or nobody who could ask for it.

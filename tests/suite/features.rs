@@ -1,7 +1,9 @@
 //! The documents name tests as proof. Each one must be there.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::support;
 
 const DOCUMENTS: [&str; 3] = ["docs/features.md", "docs/architecture.md", "README.md"];
 const CODE: [&str; 3] = ["src", "tests", "benches"];
@@ -30,22 +32,11 @@ fn read(document: &str) -> String {
     std::fs::read_to_string(root().join(document)).expect("a document")
 }
 
-fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push(path);
-        }
-    }
-}
-
 /// The name of every function that follows a test attribute.
 fn tests() -> BTreeSet<String> {
     let mut paths = Vec::new();
     for folder in CODE {
-        sources(&root().join(folder), &mut paths);
+        support::rust_files(&root().join(folder), &mut paths);
     }
     let mut names = BTreeSet::new();
     for path in paths {

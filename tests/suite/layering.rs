@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::support;
+
 const GROUND: [&str; 7] = [
     "json",
     "error",
@@ -43,21 +45,10 @@ fn table(document: &str) -> BTreeMap<String, Option<BTreeSet<String>>> {
         .collect()
 }
 
-fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push(path);
-        }
-    }
-}
-
 fn all_sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
-    sources(&root, &mut paths);
+    support::rust_files(&root, &mut paths);
     paths.sort();
     assert!(paths.len() > 10, "the sources are not where they should be");
     paths
