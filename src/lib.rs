@@ -80,7 +80,7 @@
 //! | choose what is loaded | [`SettingSelector`], [`AppConfigurationBuilder`], [`AppConfigurationOptions`] |
 //! | choose who signs in | [`credential`] |
 //! | say how keys become paths | [`KeyCase`], [`KeyPath`], [`Conflict`] |
-//! | set vaults, intervals and policies | [`KeyVaultOptions`], [`SecretPolicy`], [`SecretResolver`], [`RefreshOptions`], [`StartupOptions`] |
+//! | set vaults, intervals and policies | [`KeyVaultOptions`], [`ReadLimiter`], [`SecretPolicy`], [`SecretResolver`], [`RefreshOptions`], [`StartupOptions`] |
 //! | read the snapshot | [`Live`], [`Reader`], [`Part`], [`Derived`]; [`from_config`] without `Live` |
 //! | know where a value comes from | [`AppConfiguration::explain`], [`Live::explain`], [`Loaded`] |
 //! | know how it is doing | [`AppConfiguration::status`], [`Live::status`], [`Changes`] |
@@ -148,8 +148,8 @@ pub use publication::Changes;
 pub use reference::SettingEncryptor;
 pub use reference::{
     CertificateIdentifier, EnvironmentResolver, KeyIdentifier, KeyVaultOptions, MapResolver,
-    ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference, SecretResolver,
-    VaultOptions,
+    ReadLimiter, ResolvedSecret, ResolverOrder, SecretIdentifier, SecretPolicy, SecretReference,
+    SecretResolver, VaultOptions,
 };
 pub use refresh::{
     Counters, RefreshOptions, RefreshOutcome, SecretProperties, SecretStatus, SkipReason, Status,

@@ -21,6 +21,7 @@ use crate::time::{Instant, later};
 pub struct StartupOptions {
     deadline: Duration,
     permission_grace: Duration,
+    failure_delay: Duration,
     optional: bool,
 }
 
@@ -31,12 +32,13 @@ impl Default for StartupOptions {
 }
 
 impl StartupOptions {
-    /// The defaults: 100 s for everything, 15 s of patience with missing permissions, a failure is an error.
+    /// The defaults: 100 s for everything, 15 s of patience with missing permissions, a failure is an error, told at once.
     #[must_use]
     pub fn new() -> Self {
         Self {
             deadline: Duration::from_secs(100),
             permission_grace: Duration::from_secs(15),
+            failure_delay: Duration::ZERO,
             optional: false,
         }
     }
@@ -61,6 +63,25 @@ impl StartupOptions {
         self.permission_grace(Duration::ZERO)
     }
 
+    /// The least time from the beginning of the first load to its error, also past the [`deadline`](Self::deadline).
+    /// Default zero: what waiting does not mend fails at once.
+    ///
+    /// For a service that is restarted at once whenever it ends: without a delay, each round of a crash loop asks the store
+    /// and its vaults anew, which can be the very load that keeps them from answering. The official providers wait 5 s.
+    /// The error itself is logged as soon as it is known. Mistakes that `build()` finds are not delayed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use config_azure::StartupOptions;
+    ///
+    /// let startup = StartupOptions::new().failure_delay(Duration::from_secs(5));
+    /// ```
+    #[must_use]
+    pub fn failure_delay(mut self, delay: Duration) -> Self {
+        self.failure_delay = delay;
+        self
+    }
+
     /// Starts with an empty layer if the first load fails, says so loudly, and keeps trying in the background.
     ///
     /// Mistakes that waiting does not mend (a bad selector, a reference that is not one) stay errors.
@@ -79,6 +100,37 @@ impl StartupOptions {
 /// Loads for the first time: nothing is spawned, nothing is published; the caller publishes the draft.
 pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) -> Result<Draft> {
     let started = Instant::now();
+    let loaded = load_patiently(pipeline, options, started).await;
+    if let Err(error) = &loaded
+        && !options.forgives(error)
+    {
+        hold_back(error, pipeline, later(started, options.failure_delay)).await;
+    }
+    loaded
+}
+
+/// Keeps an error from ending the process too soon, but nobody from reading it.
+async fn hold_back(error: &Error, pipeline: &Pipeline, until: Instant) {
+    let wait = until.saturating_duration_since(Instant::now());
+    if wait.is_zero() {
+        return;
+    }
+    tracing::error!(
+        endpoint = pipeline.endpoint(),
+        status = error.status(),
+        wait_ms = millis(wait),
+        "the first load failed; its error is held back against a crash loop: {}",
+        error.one_line()
+    );
+    sleep_until(until).await;
+}
+
+/// Tries until it succeeds, the error is one that time does not mend, or the deadline has come.
+async fn load_patiently(
+    pipeline: &Pipeline,
+    options: &StartupOptions,
+    started: Instant,
+) -> Result<Draft> {
     let deadline = later(started, options.deadline);
     let mut fetched: Option<Candidate> = None;
     let mut attempt = 0;
@@ -107,7 +159,7 @@ pub(crate) async fn first_load(pipeline: &Pipeline, options: &StartupOptions) ->
             attempt,
             endpoint = pipeline.endpoint(),
             status = error.status(),
-            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            wait_ms = millis(wait),
             "the first load failed and is tried again: {}",
             error.one_line()
         );
@@ -183,6 +235,10 @@ async fn loud_when_slow<T>(work: impl Future<Output = T>, pipeline: &Pipeline) -
         ),
     }
     work.await
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn out_of_time(pipeline: &Pipeline) -> Error {

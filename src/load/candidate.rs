@@ -1,7 +1,8 @@
 //! Settings that were fetched, with their references parsed: what a generation will be made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::SecretError;
 use crate::reference::{Reference, ReferenceId, References};
@@ -18,7 +19,8 @@ pub(crate) struct Candidate {
 struct Parsed {
     /// By position among the winning settings.
     by_setting: BTreeMap<usize, Result<Reference, SecretError>>,
-    ids: BTreeSet<ReferenceId>,
+    /// What they name, each with the shortest interval of the settings that name it.
+    objects: BTreeMap<ReferenceId, Option<Duration>>,
 }
 
 impl Candidate {
@@ -30,14 +32,17 @@ impl Candidate {
             .enumerate()
             .filter_map(|(at, selected)| Some((at, references.parse(&selected.setting)?)))
             .collect();
-        let ids = by_setting
-            .values()
-            .flatten()
-            .map(|reference| reference.id.clone())
-            .collect();
+        let mut objects = BTreeMap::new();
+        for reference in by_setting.values().flatten() {
+            let every = objects.entry(reference.id.clone()).or_default();
+            *every = [*every, reference.every].into_iter().flatten().min();
+        }
         Self {
             walk,
-            references: Arc::new(Parsed { by_setting, ids }),
+            references: Arc::new(Parsed {
+                by_setting,
+                objects,
+            }),
         }
     }
 
@@ -46,8 +51,14 @@ impl Candidate {
     }
 
     /// Every object that the settings refer to, once.
-    pub(crate) fn ids(&self) -> &BTreeSet<ReferenceId> {
-        &self.references.ids
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &ReferenceId> {
+        self.references.objects.keys()
+    }
+
+    /// The same, each with the time after which it is to be read again; `None`: never.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&ReferenceId, Option<Duration>)> {
+        let objects = self.references.objects.iter();
+        objects.map(|(id, every)| (id, *every))
     }
 
     /// The reference in the winning setting at `position`, if it is one.

@@ -15,6 +15,7 @@ use super::answer;
 use super::client::{Client, Setup};
 use super::failure::{Reach, ReadFailure, Trouble, no_token};
 use super::gate::Gate;
+use super::limiter::ReadLimiter;
 use super::policy::Admitted;
 use super::resolved::Resolved;
 use super::vault_credential::VaultCredential;
@@ -25,7 +26,7 @@ pub(super) struct Parts {
     pub(super) transport: Arc<dyn HttpClient>,
     pub(super) clock: Arc<dyn WallClock>,
     pub(super) api_version: Option<Box<str>>,
-    pub(super) concurrency: usize,
+    pub(super) places: Arc<Semaphore>,
     pub(super) timeout: Duration,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct Vault {
     credential: Arc<VaultCredential>,
     exact: bool,
     gate: Gate,
-    permits: Semaphore,
+    places: Arc<Semaphore>,
     timeout: Duration,
     clock: Arc<dyn WallClock>,
 }
@@ -59,7 +60,7 @@ impl Vault {
             credential,
             exact: admitted.exact,
             gate: Gate::new(),
-            permits: Semaphore::new(parts.concurrency),
+            places: parts.places,
             timeout: parts.timeout,
             clock: parts.clock,
         })
@@ -75,16 +76,16 @@ impl Vault {
     pub(super) async fn read(
         &self,
         id: &ReferenceId,
-        in_all: &Semaphore,
+        limiter: &ReadLimiter,
     ) -> Result<Resolved, ReadFailure> {
         let since = self.gate.since();
         self.gate.refusal().map_or(Ok(()), Err)?;
         // The token comes before the request, so that a slow credential is bounded by its own deadline.
         self.token().await?;
-        // The semaphores are never closed, so that a permit always comes.
-        let _permit = self.permits.acquire().await;
+        // The semaphore is never closed, so that a place always comes.
+        let _place = self.places.acquire().await;
         let pass = self.gate.enter(since).await?;
-        let _in_all = in_all.acquire().await;
+        let _in_all = limiter.place().await;
         match self.ask(id).await {
             Ok(resolved) => {
                 pass.answered();

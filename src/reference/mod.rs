@@ -14,9 +14,11 @@ mod encrypted;
 mod failure;
 mod gate;
 mod identifier;
+mod intervals;
 #[cfg(feature = "keys")]
 mod key;
 mod key_vault;
+mod limiter;
 mod options;
 mod parse;
 mod policy;
@@ -27,14 +29,17 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod vault_credential;
+mod vault_options;
 
 #[cfg(feature = "keys")]
 pub use encrypted::SettingEncryptor;
 pub use identifier::{CertificateIdentifier, KeyIdentifier, SecretIdentifier};
-pub use options::{KeyVaultOptions, SecretPolicy, VaultOptions};
+pub use limiter::ReadLimiter;
+pub use options::{KeyVaultOptions, SecretPolicy};
 pub use parse::SecretReference;
 pub use resolved::ResolvedSecret;
 pub use resolver::{EnvironmentResolver, MapResolver, ResolverOrder, SecretResolver};
+pub use vault_options::VaultOptions;
 
 pub(crate) use changed::ChangedObject;
 pub(crate) use failure::ReadFailure;
@@ -42,6 +47,7 @@ pub(crate) use references::References;
 pub(crate) use resolved::Resolved;
 
 use std::fmt;
+use std::time::Duration;
 
 use identifier::{Collection, ObjectId};
 
@@ -120,6 +126,8 @@ pub(crate) struct Reference {
     pub(crate) id: ReferenceId,
     /// From the setting's own tag; it goes before [`KeyVaultOptions::on_error`].
     pub(crate) policy: Option<SecretPolicy>,
+    /// How often it is read again, if it names no version; `None`: never.
+    pub(crate) every: Option<Duration>,
     /// Whether a value whose content type says JSON is read as a table.
     pub(crate) parse_json: bool,
     /// The encrypted value that the referenced content key opens.

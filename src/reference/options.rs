@@ -8,8 +8,11 @@ use azure_core::credentials::TokenCredential;
 
 use crate::error::{Error, Result, SecretError};
 
+use super::intervals::Intervals;
+use super::limiter::ReadLimiter;
 use super::policy::VaultPolicy;
 use super::resolver::{ResolverOrder, SecretResolver};
+use super::vault_options::VaultOptions;
 
 /// What happens to a setting whose reference cannot be resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,9 +63,8 @@ pub struct KeyVaultOptions {
     pub(super) vaults: Vec<VaultOptions>,
     allowed: Vec<String>,
     suffixes: Vec<String>,
-    interval: Option<Duration>,
-    pub(super) per_vault: usize,
-    pub(super) in_all: usize,
+    pub(crate) intervals: Intervals,
+    pub(super) limits: Limits,
     pub(super) decide: Option<Decide>,
     pub(super) resolvers: Vec<(ResolverOrder, Arc<dyn SecretResolver>)>,
     pub(super) resolve_keys: bool,
@@ -73,10 +75,14 @@ pub struct KeyVaultOptions {
     expiry_warning: Duration,
 }
 
-/// Unversioned secrets are read again this often.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
-/// No less: the vault's quota belongs to everybody.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// How many reads there may be at a time.
+#[derive(Debug, Clone)]
+pub(super) enum Limits {
+    /// Of this handle, per vault and in all.
+    Own(usize, usize),
+    Shared(ReadLimiter),
+}
+
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const EXPIRY_WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -90,9 +96,8 @@ impl KeyVaultOptions {
             vaults: Vec::new(),
             allowed: Vec::new(),
             suffixes: Vec::new(),
-            interval: Some(REFRESH_INTERVAL),
-            per_vault: 16,
-            in_all: 32,
+            intervals: Intervals::new(),
+            limits: Limits::Own(16, 32),
             decide: None,
             resolvers: Vec::new(),
             resolve_keys: false,
@@ -141,22 +146,49 @@ impl KeyVaultOptions {
     /// 5 minutes, at least 1 second.
     #[must_use]
     pub fn refresh_interval(mut self, interval: Duration) -> Self {
-        self.interval = Some(interval);
+        self.intervals.set_common(Some(interval));
+        self
+    }
+
+    /// The interval of the secret that one setting refers to, in place of [`refresh_interval`](Self::refresh_interval).
+    /// At least 1 second. The setting is named by its key in the store, with any label.
+    ///
+    /// For the few that rotate often, or that may cost no requests. A secret that several settings refer to is read
+    /// at the shortest of their intervals. With [`no_refresh`](Self::no_refresh), only these are read again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use config_azure::KeyVaultOptions;
+    ///
+    /// let options = KeyVaultOptions::new()
+    ///     .refresh_interval_for("orders:db:password", Duration::from_secs(60))
+    ///     .refresh_interval_for("orders:license", Duration::from_secs(24 * 3600));
+    /// ```
+    #[must_use]
+    pub fn refresh_interval_for(mut self, key: impl Into<String>, interval: Duration) -> Self {
+        self.intervals.set(key.into(), interval);
         self
     }
 
     /// Reads secrets only when a setting appears or changes, and just before they expire.
     #[must_use]
     pub fn no_refresh(mut self) -> Self {
-        self.interval = None;
+        self.intervals.set_common(None);
         self
     }
 
-    /// The most reads in flight per vault and in all. Default 16 and 32.
+    /// The most reads of this handle in flight, per vault and in all. Default 16 and 32.
     #[must_use]
     pub fn concurrency(mut self, per_vault: usize, in_all: usize) -> Self {
-        self.per_vault = per_vault;
-        self.in_all = in_all;
+        self.limits = Limits::Own(per_vault, in_all);
+        self
+    }
+
+    /// Bounds the reads in flight of all handles with this limiter together, in place of
+    /// [`concurrency`](Self::concurrency).
+    #[must_use]
+    pub fn read_limiter(mut self, limiter: ReadLimiter) -> Self {
+        self.limits = Limits::Shared(limiter);
         self
     }
 
@@ -231,34 +263,24 @@ impl KeyVaultOptions {
         self
     }
 
-    /// How often unversioned secrets are read again, if at all.
-    pub(crate) fn interval(&self) -> Option<Duration> {
-        self.interval
-    }
-
-    /// The most reads of one vault at a time.
-    pub(crate) fn reads_per_vault(&self) -> usize {
-        self.per_vault
-    }
-
     pub(crate) fn warn_before_expiry(&self) -> Duration {
         self.expiry_warning
     }
 
+    /// What bounds the reads: the one that handles share, or one for this handle alone.
+    pub(super) fn limiter(&self) -> ReadLimiter {
+        match &self.limits {
+            Limits::Own(per_vault, in_all) => ReadLimiter::new(*per_vault, *in_all),
+            Limits::Shared(limiter) => limiter.clone(),
+        }
+    }
+
     /// Checks every option, without any I/O.
     pub(crate) fn validate(&self) -> Result<VaultPolicy> {
-        if self
-            .interval
-            .is_some_and(|interval| interval < SHORTEST_INTERVAL)
-        {
-            return Err(Error::option(
-                "KeyVaultOptions::refresh_interval is at least 1 second",
-            ));
-        }
-        if self.per_vault == 0 || self.in_all == 0 || self.timeout.is_zero() {
-            return Err(Error::option(
-                "KeyVaultOptions::concurrency and timeout must be above zero",
-            ));
+        self.intervals.validate()?;
+        self.limiter().validate()?;
+        if self.timeout.is_zero() {
+            return Err(Error::option("KeyVaultOptions::timeout must be above zero"));
         }
         if self.resolve_keys && !cfg!(feature = "keys") {
             return Err(Error::option(
@@ -292,79 +314,9 @@ impl fmt::Debug for KeyVaultOptions {
             .field("vaults", &self.vaults)
             .field("allowed", &self.allowed)
             .field("suffixes", &self.suffixes)
-            .field("interval", &self.interval)
-            .field("concurrency", &(self.per_vault, self.in_all))
+            .field("intervals", &self.intervals)
+            .field("limits", &self.limits)
             .field("resolvers", &self.resolvers)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Options for one vault.
-///
-/// ```
-/// use config_azure::{KeyVaultOptions, VaultOptions};
-///
-/// let options = KeyVaultOptions::new()
-///     .vault(VaultOptions::new("https://localhost:8443").audience("https://vault.azure.net"));
-/// ```
-#[derive(Clone)]
-pub struct VaultOptions {
-    pub(super) vault: String,
-    pub(super) credential: Option<Arc<dyn TokenCredential>>,
-    pub(super) api_version: Option<Box<str>>,
-    pub(super) audience: Option<Box<str>>,
-}
-
-impl VaultOptions {
-    /// For one vault: its name, host or https origin, as in [`KeyVaultOptions::allow_vault`].
-    #[must_use]
-    pub fn new(name_host_or_origin: impl Into<String>) -> Self {
-        Self {
-            vault: name_host_or_origin.into(),
-            credential: None,
-            api_version: None,
-            audience: None,
-        }
-    }
-
-    /// The credential for this vault.
-    #[must_use]
-    pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
-        self.credential = Some(credential);
-        self
-    }
-
-    /// The `api-version` of requests to this vault.
-    #[must_use]
-    pub fn api_version(mut self, version: impl Into<Box<str>>) -> Self {
-        self.api_version = Some(version.into());
-        self
-    }
-
-    /// The audience of tokens for this vault. Default: that of its cloud, and `https://vault.azure.net` for an
-    /// origin outside every cloud. No token for another audience is ever sent to it.
-    #[must_use]
-    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
-        self.audience = Some(audience.into());
-        self
-    }
-
-    fn validate(&self) -> Result<()> {
-        let https = |audience: &str| audience.starts_with("https://") && audience.len() > 8;
-        if self.audience.as_deref().is_none_or(https) {
-            Ok(())
-        } else {
-            Err(Error::option("VaultOptions::audience starts with https://"))
-        }
-    }
-}
-
-impl fmt::Debug for VaultOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VaultOptions")
-            .field("vault", &self.vault)
-            .field("api_version", &self.api_version)
-            .field("audience", &self.audience)
             .finish_non_exhaustive()
     }
 }

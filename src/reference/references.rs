@@ -9,7 +9,6 @@ use std::time::Duration;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
 use futures::FutureExt;
-use tokio::sync::Semaphore;
 
 use crate::credential::CachedCredential;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
@@ -25,10 +24,12 @@ use super::encrypted::unseal;
 use super::failure::ReadFailure;
 use super::identifier::{Collection, SecretIdentifier};
 use super::key_vault::{Parts, Vault};
-use super::options::{KeyVaultOptions, SecretPolicy, VaultOptions};
+use super::limiter::ReadLimiter;
+use super::options::{KeyVaultOptions, SecretPolicy};
 use super::policy::{VaultPolicy, hosts_of};
 use super::resolved::Resolved;
 use super::resolver::{ResolverOrder, SecretResolver};
+use super::vault_options::VaultOptions;
 use super::{Reference, ReferenceId};
 
 mod recognise;
@@ -49,7 +50,7 @@ struct Inner {
     allow: Box<dyn Fn(Origin) + Send + Sync>,
     clock: Arc<dyn WallClock>,
     vaults: Mutex<Vaults>,
-    in_all: Semaphore,
+    limiter: ReadLimiter,
     cache: Cache,
     audit: Audit,
 }
@@ -79,7 +80,8 @@ impl References {
             }
         }
         if let Some(short) = options
-            .interval()
+            .intervals
+            .shortest()
             .filter(|interval| *interval < BUSY_INTERVAL)
         {
             tracing::warn!(
@@ -91,7 +93,7 @@ impl References {
         Ok(Self(Arc::new(Inner {
             credential: credential
                 .map(|credential| CachedCredential::with_clock(credential, clock.clone())),
-            in_all: Semaphore::new(options.in_all),
+            limiter: options.limiter(),
             options,
             policy,
             named,
@@ -106,6 +108,11 @@ impl References {
 
     pub(crate) fn options(&self) -> &KeyVaultOptions {
         &self.0.options
+    }
+
+    /// The most reads of one vault at a time.
+    pub(crate) fn reads_per_vault(&self) -> usize {
+        self.0.limiter.per_vault()
     }
 
     /// Recognises a reference and checks it against the vault policy. `None` if the setting is not one.
@@ -250,7 +257,7 @@ impl Inner {
         id: &SecretIdentifier,
     ) -> Result<Option<Resolved>, ReadFailure> {
         let failed = |hint| Err(ReadFailure::new(SecretErrorKind::Unreachable).with_hint(hint));
-        let _permit = self.in_all.acquire().await;
+        let _place = self.limiter.place().await;
         let call = async { resolver.resolve(id).await };
         let call = tokio::time::timeout(self.options.timeout, call);
         match AssertUnwindSafe(call).catch_unwind().await {
@@ -263,7 +270,7 @@ impl Inner {
 
     async fn ask_vault(&self, id: &ReferenceId) -> Result<Resolved, ReadFailure> {
         let vault = self.vault(id)?;
-        vault.read(id, &self.in_all).await
+        vault.read(id, &self.limiter).await
     }
 
     /// The vault of an identifier. Its client is made on the first use, after the policy was asked once more.
@@ -291,7 +298,7 @@ impl Inner {
             api_version: own
                 .and_then(|own| own.api_version.clone())
                 .or_else(|| self.options.api_version.clone()),
-            concurrency: self.options.per_vault,
+            places: self.limiter.of_vault(host),
             timeout: self.options.timeout,
         };
         let no_client = || {

@@ -85,7 +85,7 @@ impl Driver {
         let needs = current.as_deref().map(|current| self.shared.needs(current));
         let published = needs.as_deref().map(|needs| (self.newest, needs));
         if let Some(current) = current {
-            self.pipeline().retain(current.ids());
+            self.pipeline().retain(&current.ids().cloned().collect());
             self.report.begins(&current);
             self.candidates.insert(self.newest, (*current).clone());
         }

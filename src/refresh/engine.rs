@@ -23,6 +23,8 @@ use crate::time::Instant;
 
 /// How long `shutdown()` waits for the end of the task.
 const FAREWELL: Duration = Duration::from_millis(100);
+/// A secret that nobody waits for and that has no interval is tried again after this, while it fails.
+const SECRETS_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The machine, and what its numbers stand for.
 pub(super) struct Machine {
@@ -59,14 +61,15 @@ impl Shared {
 
     /// What a candidate refers to, and what is held of it.
     pub(super) fn needs(&self, candidate: &Candidate) -> Vec<Need> {
-        let need = |name: &ReferenceId| {
+        let need = |(name, every): (&ReferenceId, Option<Duration>)| {
             let held = self.pipeline.references().held(name);
             Need {
                 id: self.machine().names.number(name),
+                every,
                 held: held.map(|_| self.report(name, false)),
             }
         };
-        candidate.ids().iter().map(need).collect()
+        candidate.objects().map(need).collect()
     }
 
     /// The dates of what is held, as time from now.
@@ -116,14 +119,15 @@ impl Engine {
         token: CancellationToken,
         discovery: BoxFuture<'static, ()>,
     ) -> Result<Self> {
-        let vaults = pipeline.references().options();
+        let references = pipeline.references();
+        let common = references.options().intervals.common();
         let schedule = Schedule {
             every: options.period(),
             flags_every: options.flags_period(),
             jitter: options.jitter_part(),
             settle: options.settle_window(),
-            secrets_every: vaults.interval(),
-            reads_per_vault: vaults.reads_per_vault(),
+            idle: common.unwrap_or(SECRETS_EVERY),
+            reads_per_vault: references.reads_per_vault(),
         };
         let shared = Arc::new(Shared {
             machine: StdMutex::new(Machine {

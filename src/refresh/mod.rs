@@ -31,10 +31,5 @@ pub use outcome::{RefreshOutcome, SkipReason};
 pub use state::Counters;
 pub use status::{SecretProperties, SecretStatus, Status, StoreFailure, VaultStatus};
 
-use std::time::Duration;
-
-/// How often what nobody waits for is tried again where no interval covers it.
-pub(crate) const SECRETS_EVERY: Duration = Duration::from_secs(5 * 60);
-
 #[cfg(test)]
 mod tests;

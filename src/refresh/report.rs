@@ -33,7 +33,7 @@ impl Reporter {
 
     /// At the start, of what was loaded.
     pub(super) fn begins(&mut self, candidate: &Candidate) {
-        let pinned: Vec<_> = candidate.ids().iter().filter(|id| id.is_pinned()).collect();
+        let pinned: Vec<_> = candidate.ids().filter(|id| id.is_pinned()).collect();
         if !pinned.is_empty() {
             let names: Vec<_> = pinned.iter().map(|id| id.name()).collect();
             telemetry::pinned(names.into_iter());

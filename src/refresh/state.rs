@@ -75,7 +75,7 @@ impl State {
         let mut rng = fastrand::Rng::with_seed(seed);
         let patience = Patience {
             periodic: schedule.every.is_some(),
-            idle: schedule.secrets_every.unwrap_or(super::SECRETS_EVERY),
+            idle: schedule.idle,
             window: schedule.reads_per_vault,
         };
         let mut state = Self {
@@ -86,7 +86,7 @@ impl State {
                 now,
                 &mut rng,
             ),
-            reads: Reads::new(schedule.secrets_every, patience),
+            reads: Reads::new(patience),
             candidates: Candidates::new(schedule.settle),
             rng,
             counters: Counters::default(),

@@ -85,6 +85,8 @@ pub struct SecretStatus {
     pub failure: Option<SecretErrorKind>,
     /// Since when it cannot be read.
     pub failing_for: Option<Duration>,
+    /// How often it is read again; `None`: only when a setting appears or changes, or just before it expires.
+    pub interval: Option<Duration>,
     /// When it is read next; `None` if nothing asks for it, or a read is under way.
     pub next_read: Option<Duration>,
     /// Until it expires, as its vault said when it was read. Zero if it has expired.
@@ -235,6 +237,7 @@ fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatu
         age: secret.held.map(ago),
         failure: secret.failing.map(|failing| failing.error.kind),
         failing_for: secret.failing.map(|failing| ago(failing.since)),
+        interval: secret.every(),
         next_read: secret.due().map(until),
         expires_in: secret.expires.map(until),
         properties: None,

@@ -2,7 +2,8 @@
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, ErrorKind, Secret, SecretErrorKind, StartupOptions, from_config,
+    AppConfiguration, ErrorKind, KeyVaultOptions, ReadLimiter, Secret, SecretErrorKind,
+    StartupOptions, from_config,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
@@ -200,6 +201,32 @@ fn options_that_cannot_work_are_refused_without_io() {
             .endpoint("Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0")
             .default_credential(),
     );
+}
+
+/// Handles with credentials and clients of their own, over TLS.
+#[tokio::test]
+async fn handles_with_one_limiter_load_within_it() {
+    let emulator = support::world().await;
+    let vault = emulator.vault("kv-shared");
+    for number in 0..20 {
+        let name = format!("s-{number}");
+        vault.set_secret(&name, "a-value");
+        let uri = vault.secret_uri(&name);
+        emulator.store("contoso").set_reference(&name, None, &uri);
+    }
+    let limiter = ReadLimiter::new(2, 3);
+    let load = || {
+        let options = KeyVaultOptions::new().read_limiter(limiter.clone());
+        support::by_token(&emulator).key_vault(options).load()
+    };
+    let (one, another, third) = tokio::join!(load(), load(), load());
+    for azure in [one, another, third] {
+        assert_eq!(azure.expect("a load").status().secrets.len(), 22);
+    }
+    let log = emulator.log();
+    assert_eq!(log.count(Route::secret()), 3 * 22);
+    let most = log.high_water(Some("kv-shared.vault.azure.net"));
+    assert!(most <= 2, "{most} at once");
 }
 
 #[tokio::test(start_paused = true)]

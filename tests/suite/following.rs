@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, ErrorKind, Live, RefreshOptions, RefreshOutcome, Secret, SettingSelector,
+    AppConfiguration, ErrorKind, KeyVaultOptions, Live, RefreshOptions, RefreshOutcome, Secret,
+    SettingSelector,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
@@ -58,6 +59,47 @@ async fn a_changed_setting_and_a_rotated_secret_arrive_by_themselves() {
     assert_eq!(now.db.password, Secret::from("the-new-one"));
     assert_eq!(now.db.port, 6432);
     assert_eq!(now.loaded().generation(), 3);
+}
+
+#[tokio::test]
+async fn one_reference_is_followed_by_an_interval_of_its_own() {
+    let emulator = support::world().await;
+    let options = KeyVaultOptions::new()
+        .no_refresh()
+        .refresh_interval_for("db:password", Duration::from_secs(1));
+    let azure = support::by_token(&emulator)
+        .key_vault(options)
+        .refresh(RefreshOptions::new().every(Duration::from_secs(1)))
+        .load()
+        .await
+        .expect("a load");
+    let intervals = azure.status().secrets.into_iter();
+    let intervals: Vec<_> = intervals
+        .map(|secret| (secret.name, secret.interval))
+        .collect();
+    let second = Some(Duration::from_secs(1));
+    assert_eq!(
+        intervals,
+        [
+            ("db-password".to_owned(), second),
+            ("smtp-password".to_owned(), None)
+        ]
+    );
+    let mut live: Live<Settings> = azure
+        .live(Config::builder().add_source(azure.clone()))
+        .await
+        .expect("a live value");
+    for (vault, name) in [("kv-shared", "smtp-password"), ("kv-orders", "db-password")] {
+        emulator.vault(vault).set_secret(name, "the-new-one");
+    }
+    let now = live.changed().await.expect("a new value");
+    assert_eq!(now.db.password, Secret::from("the-new-one"));
+    let changes = now.loaded().changes().clone();
+    assert_eq!(
+        support::paths(&changes),
+        ["db.password"],
+        "the other one has no interval"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use config::Config;
-use config_azure::{AppConfiguration, ErrorKind, RefreshOutcome, SettingSelector, SkipReason};
+use config_azure::{
+    AppConfiguration, ErrorKind, RefreshOutcome, SettingSelector, SkipReason, StartupOptions,
+};
 use config_azure_emulator::{Emulator, Fault, Route};
 use tokio::time::Instant;
 
@@ -78,6 +80,73 @@ async fn a_start_that_takes_long_says_why_within_two_seconds() {
             "{said:?}: {text}"
         );
     }
+}
+
+/// What the process ends with comes late, so that a crash loop turns slowly; what a person reads comes at once.
+#[tokio::test(start_paused = true)]
+async fn a_fatal_error_is_held_back_if_that_is_wanted() {
+    let (events, _collecting) = events::capture("config_azure=error");
+    let emulator = support::world_in_memory();
+    let store = emulator.store("contoso");
+    let patient = StartupOptions::new()
+        .fail_fast()
+        .failure_delay(Duration::from_secs(5));
+    let load = |startup| support::in_memory(&emulator).startup(startup).load();
+
+    let began = Instant::now();
+    load(patient.clone()).await.expect("a load");
+    load(StartupOptions::new()).await.expect("a load");
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "a load is not held back"
+    );
+
+    store.forbid(true);
+    let began = Instant::now();
+    let failing = load(patient.clone());
+    tokio::pin!(failing);
+    let soon = tokio::time::timeout(Duration::from_secs(1), &mut failing).await;
+    assert!(soon.is_err(), "it is held back");
+    let said = events.text();
+    assert!(
+        said.contains("403") && said.contains("contoso.azconfig.io"),
+        "{said}"
+    );
+    let error = failing.await.expect_err("forbidden");
+    assert_eq!(
+        (error.kind(), began.elapsed()),
+        (ErrorKind::Forbidden, Duration::from_secs(5))
+    );
+
+    let began = Instant::now();
+    let error = load(StartupOptions::new().fail_fast())
+        .await
+        .expect_err("forbidden");
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "at once, unless asked otherwise"
+    );
+    let emptily = load(patient.clone().optional())
+        .await
+        .expect("an empty start");
+    assert!(!emptily.status().is_ready());
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "an error that is forgiven ends nothing"
+    );
+
+    // Not even the delay outlives the handle.
+    let azure = support::in_memory(&emulator)
+        .startup(patient)
+        .build()
+        .expect("a handle");
+    let (ended, ()) = tokio::join!(azure.refresh(), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        azure.shutdown().await;
+    });
+    assert_eq!(ended.expect_err("an end").kind(), ErrorKind::Closed);
+    assert!(began.elapsed() < Duration::from_secs(3));
 }
 
 /// An emulator that speaks plain http on this machine, as Microsoft's own does.

@@ -25,6 +25,7 @@ impl Inner {
         Ok(Reference {
             id,
             policy,
+            every: self.options.intervals.of(setting.key()),
             parse_json: self.options.json_secrets,
             #[cfg(feature = "keys")]
             sealed: None,
@@ -43,6 +44,7 @@ impl Inner {
         self.admit(&id, setting)?;
         Ok(Reference {
             policy: policy_of(setting)?,
+            every: None,
             parse_json: self.options.json_secrets,
             sealed: Some(sealed),
             id,

@@ -7,6 +7,7 @@ mod gate;
 mod hostile;
 mod hostile_texts;
 mod identifiers;
+mod limiter;
 #[cfg(target_os = "linux")]
 mod memory;
 mod options;

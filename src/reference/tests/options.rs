@@ -179,3 +179,31 @@ fn the_rule_of_the_application_decides_and_may_panic() {
     );
     assert_eq!(rule.decide(&failure(SecretErrorKind::Disabled)), None);
 }
+
+#[test]
+fn intervals_by_key_are_checked_and_named() {
+    let second = Duration::from_secs(1);
+    let refused = KeyVaultOptions::new().refresh_interval_for("orders:db", second / 2);
+    let error = refused.validate().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    assert!(error.to_string().contains("orders:db"), "{error}");
+
+    let options = KeyVaultOptions::new()
+        .refresh_interval_for("orders:db", 60 * second)
+        .refresh_interval_for("orders:db", second)
+        .no_refresh();
+    options.validate().unwrap();
+    let intervals = &options.intervals;
+    assert_eq!(
+        intervals.of("orders:db"),
+        Some(second),
+        "the last one counts"
+    );
+    assert_eq!(intervals.of("orders:Db"), None, "keys are the store's");
+    assert_eq!(
+        (intervals.common(), intervals.shortest()),
+        (None, Some(second))
+    );
+    let common = options.refresh_interval(30 * second).intervals;
+    assert_eq!(common.of("orders:license"), Some(30 * second));
+}

@@ -20,8 +20,8 @@ pub(crate) struct Schedule {
     pub(crate) flags_every: Option<Duration>,
     pub(crate) jitter: f64,
     pub(crate) settle: Duration,
-    /// `None`: each secret is read once.
-    pub(crate) secrets_every: Option<Duration>,
+    /// When to try again a secret that fails, that nobody waits for, and that has no interval.
+    pub(crate) idle: Duration,
     /// Reads of one vault at once, at most.
     pub(crate) reads_per_vault: usize,
 }

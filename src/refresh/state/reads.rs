@@ -13,22 +13,21 @@ use crate::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) struct Need {
     pub(crate) id: SecretId,
+    /// How often it is read again, if it has no version; `None`: never.
+    pub(crate) every: Option<Duration>,
     /// What is known of the value that is held, if it was read before.
     pub(crate) held: Option<ReadReport>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Reads {
-    every: Option<Duration>,
     patience: Patience,
     vaults: BTreeMap<u32, Vault>,
 }
 
 impl Reads {
-    /// `every`: the interval of unversioned secrets; `None` reads each one once.
-    pub(crate) fn new(every: Option<Duration>, patience: Patience) -> Self {
+    pub(crate) fn new(patience: Patience) -> Self {
         Self {
-            every,
             patience,
             vaults: BTreeMap::new(),
         }
@@ -55,23 +54,42 @@ impl Reads {
         self.vault(id)?.secrets.get(&id)
     }
 
-    /// Takes up what a candidate needs. New periodic secrets are spread evenly over one interval;
-    /// what was never read is read as soon as its vault allows.
+    /// Takes up what a candidate needs. Secrets that are new, or get another interval, are spread evenly over their
+    /// intervals; what was never read is read as soon as its vault allows.
     pub(crate) fn need(&mut self, needs: &[Need], now: Instant, rng: &mut fastrand::Rng) {
-        let every = self.every.filter(|_| self.patience.periodic);
-        let is_new = |need: &&Need| !need.id.is_versioned() && self.secret(need.id).is_none();
-        let many = needs.iter().filter(is_new).count().max(1);
+        let spread = |need: &&Need| self.is_unplanned(need) && self.interval(need).is_some();
+        let many = needs.iter().filter(spread).count().max(1);
         let mut nth = 0;
         for need in needs {
-            if self.secret(need.id).is_none() {
-                let grid = every.filter(|_| !need.id.is_versioned()).map(|every| {
+            if self.is_unplanned(need) {
+                let grid = self.interval(need).map(|every| {
                     let phase = (f64::from(nth) + 1.0 - rng.f64()) / many as f64;
                     nth += 1;
                     Ticker::new(every, 0.0, phase, now, rng)
                 });
-                self.add(need, grid, now, rng);
+                self.plan(need, grid, now, rng);
             }
             self.want_if_unread(need.id, now);
+        }
+    }
+
+    /// How often a secret is to be read again, if at all.
+    fn interval(&self, need: &Need) -> Option<Duration> {
+        let rotates = self.patience.periodic && !need.id.is_versioned();
+        need.every.filter(|_| rotates).map(Ticker::feasible)
+    }
+
+    /// Its reads are not planned yet, or at another interval.
+    fn is_unplanned(&self, need: &Need) -> bool {
+        let planned = self.secret(need.id).map(Secret::every);
+        planned != Some(self.interval(need))
+    }
+
+    fn plan(&mut self, need: &Need, grid: Option<Ticker>, now: Instant, rng: &mut fastrand::Rng) {
+        let known = self.vault_mut(need.id);
+        match known.and_then(|vault| vault.secrets.get_mut(&need.id)) {
+            Some(secret) => secret.replan(grid),
+            None => self.add(need, grid, now, rng),
         }
     }
 

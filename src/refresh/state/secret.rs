@@ -76,7 +76,7 @@ pub(crate) struct Secret {
     pub(crate) grid: Option<Ticker>,
     /// False for a version, whose dates draw nothing forward.
     rotates: bool,
-    /// Before or at `exp`, at `nbf`.
+    /// Before or at `exp`, at `nbf`, or as planned before the interval changed.
     drawn: Option<Instant>,
     /// After a failure of its own.
     pub(crate) retry: Option<Instant>,
@@ -109,6 +109,17 @@ impl Secret {
             failing: None,
             started: None,
         }
+    }
+
+    /// How often it is read again, if at all.
+    pub(crate) fn every(&self) -> Option<Duration> {
+        self.grid.as_ref().map(Ticker::every)
+    }
+
+    /// It is read at another interval from now on. The read that comes next stands: it draws its dates by the new one.
+    pub(crate) fn replan(&mut self, grid: Option<Ticker>) {
+        let planned = std::mem::replace(&mut self.grid, grid);
+        self.drawn = earliest(self.drawn, planned.map(|grid| grid.at()));
     }
 
     /// When it wants to be read, whatever the vault says.

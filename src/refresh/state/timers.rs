@@ -30,7 +30,7 @@ impl Ticker {
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Self {
-        let every = every.clamp(SHORTEST, LONGEST);
+        let every = Self::feasible(every);
         let nominal = later(now, every.mul_f64(phase.clamp(0.0, 1.0)));
         let mut ticker = Self {
             every,
@@ -40,6 +40,11 @@ impl Ticker {
         };
         ticker.place(rng);
         ticker
+    }
+
+    /// The interval that is kept for one that was asked for.
+    pub(crate) fn feasible(every: Duration) -> Duration {
+        every.clamp(SHORTEST, LONGEST)
     }
 
     /// The next point.

@@ -2,7 +2,7 @@
 
 use super::backend::{Fault, Setting, pinned, secret};
 use super::world::{World, content, schedule, secs};
-use crate::refresh::state::{Event, Schedule};
+use crate::refresh::state::{Event, Schedule, SecretId};
 
 const DAY: u64 = 86_400;
 
@@ -49,13 +49,86 @@ fn n4b_each_secret_is_read_once_per_interval_and_a_version_never() {
 #[test]
 fn an_interval_of_one_second_is_kept_too() {
     let schedule = Schedule {
-        secrets_every: Some(secs(1)),
+        idle: secs(1),
         ..schedule()
     };
     let mut world = World::new(&schedule, 1, content(1, 10));
     world.run(secs(600));
     let reads = world.observer.reads.len();
     assert!((5_990..=6_000).contains(&reads), "{reads}");
+}
+
+/// How often one secret was read within a span that begins now.
+fn reads_of(world: &mut World, id: SecretId, span: u64) -> usize {
+    let from = world.now;
+    world.run(secs(span));
+    let reads = world.observer.reads.iter();
+    reads
+        .filter(|(at, of)| *of == id && *at > from && *at <= world.now)
+        .count()
+}
+
+#[test]
+fn a_reference_may_have_an_interval_of_its_own() {
+    for seed in 0..4 {
+        let mut world = World::new(&schedule(), seed, content(1, 0));
+        world.intervals = [(11, secs(60)), (12, secs(3_600)), (13, secs(60))].into();
+        // 13 and 14 share a secret, which is read at the shorter of their intervals.
+        for (key, name) in [(10, 0), (11, 1), (12, 2), (13, 3), (14, 3)] {
+            world.rotate_new(secret(0, name));
+            world.write(key, Setting::Reference(secret(0, name)));
+        }
+        world.run(secs(100));
+        let from = world.now;
+        world.run(secs(DAY));
+        for (name, every) in [(0, 300), (1, 60), (2, 3_600), (3, 60)] {
+            let reads = world.observer.reads.iter();
+            let own = reads.filter(|(at, id)| *id == secret(0, name) && *at > from);
+            let (count, planned) = (own.count(), usize::try_from(DAY / every).unwrap());
+            assert!(planned.abs_diff(count) <= 1, "seed {seed}: {name}: {count}");
+        }
+    }
+}
+
+#[test]
+fn an_interval_that_changes_is_kept_from_the_next_read_on() {
+    let mut world = World::new(&schedule(), 1, content(1, 0));
+    world.intervals = [(11, secs(10)), (12, secs(3_600))].into();
+    let id = secret(0, 1);
+    world.rotate_new(id);
+    world.write(10, Setting::Reference(id));
+    world.run(secs(100));
+    assert!((11..=13).contains(&reads_of(&mut world, id, 3_600)));
+
+    world.write(11, Setting::Reference(id));
+    world.run(secs(100));
+    assert!((359..=361).contains(&reads_of(&mut world, id, 3_600)));
+
+    // What was planned at the old interval is read once more, so that no date of the secret is overlooked.
+    world.write(12, Setting::Reference(id));
+    for key in [10, 11] {
+        let now = world.now;
+        world.store.write(now, |content| _ = content.remove(&key));
+    }
+    world.run(secs(100));
+    assert!(reads_of(&mut world, id, 10 * 3_600) <= 11);
+}
+
+#[test]
+fn a_secret_that_is_about_to_expire_is_not_forgotten_by_a_longer_interval() {
+    let mut world = World::new(&schedule(), 1, content(1, 0));
+    world.intervals = [(11, secs(DAY))].into();
+    let id = secret(0, 1);
+    world.rotate_new(id);
+    world.write(10, Setting::Reference(id));
+    world.run(secs(100));
+    world.vault(0).expires_in = Some(secs(7_200));
+    world.write(11, Setting::Reference(id));
+    let now = world.now;
+    world.store.write(now, |content| _ = content.remove(&10));
+    world.run(secs(400));
+    assert_eq!(reads_of(&mut world, id, 3_600), 0);
+    assert!(reads_of(&mut world, id, 3_600) >= 1, "before it expires");
 }
 
 #[test]

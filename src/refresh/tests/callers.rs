@@ -54,7 +54,7 @@ fn f93_work_that_is_dropped_half_way_leaves_nothing_locked() {
 #[test]
 fn f94_a_rotation_every_ten_milliseconds_is_coalesced() {
     let schedule = Schedule {
-        secrets_every: Some(secs(1)),
+        idle: secs(1),
         ..schedule()
     };
     let mut world = World::new(&schedule, 4, content(1, 1));

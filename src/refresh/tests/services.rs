@@ -156,9 +156,21 @@ impl World {
             .into_iter()
             .map(|id| Need {
                 held: self.held.get(&id).map(|_| ReadReport::default()),
+                every: self.interval(content, id),
                 id,
             })
             .collect()
+    }
+
+    /// The shortest interval of the settings that refer to a secret.
+    fn interval(&self, content: &Content, id: SecretId) -> Option<Duration> {
+        let of_key = |(key, setting): (&u16, &Setting)| match setting {
+            Setting::Reference(to) if *to == id => {
+                Some(self.intervals.get(key).copied().unwrap_or(self.common))
+            }
+            _ => None,
+        };
+        content.iter().filter_map(of_key).min()
     }
 
     pub(super) fn assemble(&mut self, no: CandidateNo) -> Result<Publication, Error> {

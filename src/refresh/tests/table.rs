@@ -20,6 +20,7 @@ struct Bench {
 fn need(id: SecretId, held: bool) -> Need {
     Need {
         id,
+        every: Some(Duration::from_secs(300)),
         held: held.then(ReadReport::default),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn schedule() -> Schedule {
         flags_every: None,
         jitter: 0.2,
         settle: Duration::ZERO,
-        secrets_every: Some(secs(300)),
+        idle: secs(300),
         reads_per_vault: 16,
     }
 }
@@ -39,6 +39,9 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) vaults: Vaults,
     pub(super) policy: Policy,
+    /// How often secrets are read again: all, and those of settings with an interval of their own.
+    pub(super) common: Duration,
+    pub(super) intervals: BTreeMap<u16, Duration>,
     pub(super) observer: Observer,
     pub(super) published: Option<(u64, Snapshot)>,
     pub(super) answers: BTreeMap<(Instant, u64), Answer>,
@@ -97,6 +100,8 @@ impl World {
             },
             vaults,
             policy: Policy::KeepLast,
+            common: schedule.idle,
+            intervals: BTreeMap::new(),
             observer: Observer::default(),
             published: None,
             answers: BTreeMap::new(),
