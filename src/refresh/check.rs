@@ -1,10 +1,8 @@
-//! One look at the store: at the sentinels first, if there are any, and then at what they guard.
-
-use std::sync::Arc;
+//! One look at the store.
 
 use crate::error::Result;
 use crate::load::{Candidate, Pipeline};
-use crate::store::{Scope, SentinelOutcome};
+use crate::store::Scope;
 
 /// What a look gave.
 pub(super) struct Look {
@@ -13,49 +11,22 @@ pub(super) struct Look {
     pub(super) sentinel_moved: bool,
 }
 
-impl Look {
-    fn at(candidate: Option<Candidate>) -> Self {
-        Self {
-            candidate,
-            sentinel_moved: false,
-        }
-    }
-}
-
 /// Asks what changed since `known`; without it, lists everything.
 pub(super) async fn look(
-    pipeline: &Arc<Pipeline>,
+    pipeline: &Pipeline,
     known: Option<&Candidate>,
     scope: Scope,
-    watches: bool,
 ) -> Result<Look> {
-    match known {
-        None => Ok(Look::at(Some(pipeline.walk().await?))),
-        Some(known) if watches && scope != Scope::Flags => signalled(pipeline, known, scope).await,
-        Some(known) => Ok(Look::at(pipeline.poll(known, scope).await?)),
-    }
-}
-
-/// Settings wait for a sentinel; feature flags do not.
-async fn signalled(pipeline: &Arc<Pipeline>, known: &Candidate, scope: Scope) -> Result<Look> {
-    let before = known.walk().sentinels();
-    let marks = match pipeline.store().sentinels(before).await? {
-        SentinelOutcome::Changed(marks) => marks,
-        SentinelOutcome::Unchanged if scope == Scope::Both => {
-            return Ok(Look::at(pipeline.poll(known, Scope::Flags).await?));
-        }
-        SentinelOutcome::Unchanged => return Ok(Look::at(None)),
+    let Some(known) = known else {
+        return Ok(Look {
+            candidate: Some(pipeline.walk().await?),
+            sentinel_moved: false,
+        });
     };
-    let sentinel_moved = marks != *before;
-    let found = pipeline.poll(known, scope).await?;
-    if found.is_none() && !sentinel_moved {
-        return Ok(Look::at(None));
-    }
-    // Signal and content are committed together, so that neither is forgotten if the publication fails.
-    let walk = found.as_ref().unwrap_or(known).walk();
-    let candidate = Candidate::new(walk.with_sentinels(marks), pipeline.references());
+    let candidate = pipeline.poll(known, scope).await?;
+    let moved = |new: &Candidate| new.walk().sentinels() != known.walk().sentinels();
     Ok(Look {
-        candidate: Some(candidate),
-        sentinel_moved,
+        sentinel_moved: candidate.as_ref().is_some_and(moved),
+        candidate,
     })
 }

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Scope;
 use super::client::EndpointClient;
-use super::page::{Budget, Chain, LoadLimits, Page, read_page};
+use super::page::{Budget, Chain, LoadLimits, Page, PageAnswer, read_new_page, read_page};
 use super::selection::{Query, QueryKind, Selection, Target};
 use super::snapshot::{read_referenced, read_snapshot};
 use super::walk::{List, Walk};
@@ -20,6 +20,15 @@ const LISTS_AT_ONCE: usize = 8;
 
 /// Where a page starts, and the page that stands there now: the known one if it is unchanged.
 type Checked = HashMap<Option<Box<str>>, Arc<Page>>;
+
+/// True if a check of this scope would send any request.
+pub(super) fn has_work(selection: &Selection, known: &Walk, scope: Scope) -> bool {
+    let in_scope = |(query, list): (&Query, &Arc<List>)| {
+        scope.covers(query.kind) && (can_change(query) || list.missing)
+    };
+    let queries = selection.queries().iter();
+    queries.zip(known.lists()).any(in_scope)
+}
 
 /// The lists after a check, and whether any of them differs from the known one.
 pub(super) async fn check_lists(
@@ -48,7 +57,7 @@ pub(super) async fn check_lists(
     let lists: Vec<Arc<List>> = stream::iter(0..checked.len())
         .map(|at| {
             let (query, list) = (&selection.queries()[at], &known.lists()[at]);
-            renew(client, query, list, &checked[at], &budget)
+            renew(client, query, list, &checked[at], scope, &budget)
         })
         .buffered(LISTS_AT_ONCE)
         .try_collect()
@@ -57,7 +66,26 @@ pub(super) async fn check_lists(
         .iter()
         .zip(known.lists())
         .any(|(new, old)| !Arc::ptr_eq(new, old));
+    if changed {
+        weigh(&lists, limits).map_err(|error| error.with_endpoint(client.endpoint().as_str()))?;
+    }
     Ok((lists, changed))
+}
+
+/// Holds what is kept and what is new, together, to the limits of a load.
+fn weigh(lists: &[Arc<List>], limits: LoadLimits) -> Result<()> {
+    let budget = Budget::new(limits);
+    for list in lists {
+        let snapshots = list.snapshots.values().flatten();
+        let pages = list
+            .pages
+            .iter()
+            .chain(snapshots.flat_map(|pages| pages.iter()));
+        for page in pages {
+            budget.spend(page.bytes, page.items.len())?;
+        }
+    }
+    Ok(())
 }
 
 /// One remembered page to ask for.
@@ -96,7 +124,11 @@ async fn check_page(
     let (start, etag) = (known.start.as_deref(), known.etag.as_deref());
     let answer = read_page(client, &job.query.target, start, etag, budget).await?;
     let page = match answer {
-        Some(new) if !new.same_content(known) => Arc::new(new),
+        PageAnswer::Found(new) if !new.same_content(known) => Arc::new(new),
+        // The page is the same, and something has been added behind it.
+        PageAnswer::Unchanged(Some(next)) if known.next.as_ref() != Some(&next) => {
+            Arc::new(known.leading_to(next))
+        }
         _ => Arc::clone(known),
     };
     Ok((job.list, page))
@@ -109,8 +141,12 @@ async fn renew(
     query: &Query,
     known: &Arc<List>,
     checked: &Checked,
+    scope: Scope,
     budget: &Budget,
 ) -> Result<Arc<List>> {
+    if !scope.covers(query.kind) {
+        return Ok(Arc::clone(known));
+    }
     if checked.is_empty() {
         return look_again_for_missing(client, query, known, budget).await;
     }
@@ -119,11 +155,10 @@ async fn renew(
     loop {
         let page = match checked.get(&start) {
             Some(page) => Arc::clone(page),
-            None => Arc::new(
-                read_page(client, &query.target, start.as_deref(), None, budget)
-                    .await?
-                    .ok_or_else(|| client.absent())?,
-            ),
+            None => {
+                let start = start.as_deref();
+                Arc::new(read_new_page(client, &query.target, start, budget).await?)
+            }
         };
         start = chain.push(page)?;
         if start.is_none() {

@@ -118,7 +118,10 @@ pub(super) enum Answer {
         headers: Headers,
         body: Bytes,
     },
-    Unchanged,
+    Unchanged {
+        url: Url,
+        headers: Headers,
+    },
     Absent,
 }
 
@@ -295,7 +298,10 @@ impl EndpointClient {
                     body,
                 })
             }
-            304 if call.known.is_some() => Ok(Answer::Unchanged),
+            304 if call.known.is_some() => Ok(Answer::Unchanged {
+                url: url.clone(),
+                headers,
+            }),
             404 => Ok(Answer::Absent),
             _ if status < 400 => Err(self
                 .protocol("the answer has a status that makes no sense here")

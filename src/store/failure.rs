@@ -150,14 +150,12 @@ pub(super) fn is_gone(error: &Error) -> bool {
             .is_some_and(|source| *source.kind() == AzureErrorKind::Connection)
 }
 
-/// True if another endpoint of the same store may do better.
+/// True if another endpoint of the same store may do better. Without a token no request was sent, to this endpoint or
+/// any other: that is no endpoint's fault.
 pub(super) fn is_failoverable(error: &Error) -> bool {
-    is_retriable(error)
-        || matches!(
-            error.kind(),
-            ErrorKind::Credential
-                | ErrorKind::Forbidden
-                | ErrorKind::Protocol
-                | ErrorKind::TooLarge
-        )
+    match error.kind() {
+        ErrorKind::Credential => error.status().is_some(),
+        ErrorKind::Forbidden | ErrorKind::Protocol | ErrorKind::TooLarge => true,
+        _ => is_retriable(error),
+    }
 }

@@ -31,6 +31,7 @@ mod gate;
 mod hmac;
 mod lag;
 mod link;
+mod look;
 mod options;
 mod page;
 mod query;
@@ -60,7 +61,7 @@ pub(crate) use options::{StoreOptions, system_dns};
 pub(crate) use page::LoadLimits;
 pub(crate) use selection::Selection;
 pub use selector::SettingSelector;
-pub(crate) use sentinel::{Sentinel, SentinelMarks, SentinelOutcome};
+pub(crate) use sentinel::{Sentinel, SentinelMarks};
 pub(crate) use walk::Walk;
 
 use self::auth::Authorizer;
@@ -184,36 +185,6 @@ impl Store {
         }
     }
 
-    /// One conditional request per remembered page. `None` if nothing changed; otherwise a walk that shares
-    /// unchanged pages with the known one.
-    pub(crate) async fn check(&self, known: &Walk, scope: Scope) -> Result<Option<Walk>> {
-        let mut attempts = self.fleet.attempts(self.deadline);
-        loop {
-            let member = attempts.next()?;
-            let work = Box::pin(self.recheck(&member.client, known, scope));
-            if let Some(outcome) = attempts.at(&member, work).await? {
-                self.shared.correlation.answered();
-                return Ok(self.believed(known, outcome));
-            }
-        }
-    }
-
-    /// Looks at the sentinels, conditionally.
-    pub(crate) async fn sentinels(&self, known: &SentinelMarks) -> Result<SentinelOutcome> {
-        let mut attempts = self.fleet.attempts(self.deadline);
-        loop {
-            let member = attempts.next()?;
-            let work = read_sentinels(&member.client, &self.sentinels, known);
-            if let Some(marks) = attempts.at(&member, Box::pin(work)).await? {
-                // A difference that is being waited out has to be looked at again.
-                return Ok(match marks == *known && !self.lag.waits() {
-                    true => SentinelOutcome::Unchanged,
-                    false => SentinelOutcome::Changed(marks),
-                });
-            }
-        }
-    }
-
     /// All endpoints and how they fare.
     pub(crate) fn endpoint_status(&self) -> Vec<EndpointStatus> {
         self.fleet.status()
@@ -299,33 +270,6 @@ impl Store {
             }
             _ => Ok(walk),
         }
-    }
-
-    /// A change, unless it is an older replica's.
-    fn believed(&self, known: &Walk, outcome: Option<Walk>) -> Option<Walk> {
-        let Some(new) = outcome else {
-            self.lag.clear();
-            return None;
-        };
-        self.lag.believes(known, &new).then(|| {
-            self.shared.correlation.loaded(new.usage());
-            new
-        })
-    }
-
-    async fn recheck(
-        &self,
-        client: &EndpointClient,
-        known: &Walk,
-        scope: Scope,
-    ) -> Result<Option<Walk>> {
-        let (lists, changed) =
-            check::check_lists(client, &self.selection, known, scope, self.limits).await?;
-        if !changed {
-            return Ok(None);
-        }
-        let marks = known.sentinels().clone();
-        self.put_together(client, lists, marks).map(Some)
     }
 }
 

@@ -28,9 +28,29 @@ pub(super) struct Page {
     /// The page's ETag, byte for byte as the service wrote it.
     pub(super) etag: Option<Box<str>>,
     pub(super) items: Vec<Arc<ConfigurationSetting>>,
+    /// The length of its text.
+    pub(super) bytes: usize,
+}
+
+/// What an endpoint says of a page.
+pub(super) enum PageAnswer {
+    Found(Page),
+    /// It still has the ETag that was asked with; and where it leads to now, if the answer says so.
+    Unchanged(Option<Box<str>>),
 }
 
 impl Page {
+    /// The same page, followed by another one.
+    pub(super) fn leading_to(&self, next: Box<str>) -> Self {
+        Self {
+            start: self.start.clone(),
+            next: Some(next),
+            etag: self.etag.clone(),
+            items: self.items.clone(),
+            bytes: self.bytes,
+        }
+    }
+
     /// True if it holds the same settings and leads to the same place, whatever its own ETag says.
     pub(super) fn same_content(&self, other: &Self) -> bool {
         self.next == other.next && self.items == other.items
@@ -72,7 +92,7 @@ impl Budget {
         }
     }
 
-    fn spend(&self, bytes: usize, settings: usize) -> Result<()> {
+    pub(super) fn spend(&self, bytes: usize, settings: usize) -> Result<()> {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let settings = self.settings.fetch_add(settings, Ordering::Relaxed) + settings;
         let over = |what, most| {
@@ -89,14 +109,14 @@ impl Budget {
     }
 }
 
-/// Reads the page that `start` leads to. `None` if it still has the ETag `known`.
+/// Reads the page that `start` leads to, if it does not have the ETag `known` any more.
 pub(super) async fn read_page(
     client: &EndpointClient,
     target: &Target,
     start: Option<&str>,
     known: Option<&str>,
     budget: &Budget,
-) -> Result<Option<Page>> {
+) -> Result<PageAnswer> {
     let as_of = match target {
         Target::Filter { as_of, .. } => *as_of,
         Target::Snapshot { .. } => None,
@@ -105,11 +125,15 @@ pub(super) async fn read_page(
         .known(known)
         .at_moment(as_of);
     match client.get(&call).await? {
-        Answer::Unchanged => Ok(None),
+        Answer::Unchanged { url, headers } => {
+            let next = next_page(None, &headers, &url);
+            let next = next.map_err(|error| error.with_endpoint(client.endpoint().as_str()))?;
+            Ok(PageAnswer::Unchanged(next))
+        }
         Answer::Absent => Err(client.absent()),
         Answer::Found { url, headers, body } => {
             let page = parse(start, &url, &headers, &body, budget);
-            page.map(Some)
+            page.map(PageAnswer::Found)
                 .map_err(|error| error.with_endpoint(client.endpoint().as_str()))
         }
     }
@@ -124,11 +148,7 @@ fn parse(
 ) -> Result<Page> {
     let parsed = list_page(body)?;
     budget.spend(body.len(), parsed.items.len())?;
-    let link = parsed
-        .next_link
-        .as_deref()
-        .or_else(|| next_in_header(headers.get_optional_str(&LINK)?));
-    let next = link.map(|link| continuation(link, url)).transpose()?;
+    let next = next_page(parsed.next_link.as_deref(), headers, url)?;
     if next.is_some() && next.as_deref() == start {
         return Err(looping());
     }
@@ -137,7 +157,27 @@ fn parse(
         next,
         etag: page_etag(headers, &parsed),
         items: parsed.items,
+        bytes: body.len(),
     })
+}
+
+/// Where a page leads to: what its body says, or else the `Link` header, which stands on answers without a body too.
+fn next_page(in_body: Option<&str>, headers: &Headers, url: &Url) -> Result<Option<Box<str>>> {
+    let link = in_body.or_else(|| next_in_header(headers.get_optional_str(&LINK)?));
+    link.map(|link| continuation(link, url)).transpose()
+}
+
+/// Reads a page of which nothing is known.
+pub(super) async fn read_new_page(
+    client: &EndpointClient,
+    target: &Target,
+    start: Option<&str>,
+    budget: &Budget,
+) -> Result<Page> {
+    match read_page(client, target, start, None, budget).await? {
+        PageAnswer::Found(page) => Ok(page),
+        PageAnswer::Unchanged(_) => Err(client.absent()),
+    }
 }
 
 /// The header as it is; without one, the ETag of the body in quotes.
@@ -198,9 +238,7 @@ pub(super) async fn read_pages(
     let mut chain = Chain::default();
     let mut start: Option<Box<str>> = None;
     loop {
-        let page = read_page(client, target, start.as_deref(), None, budget)
-            .await?
-            .ok_or_else(|| client.absent())?;
+        let page = read_new_page(client, target, start.as_deref(), budget).await?;
         arrived(&page);
         start = chain.push(Arc::new(page))?;
         if start.is_none() {

@@ -54,13 +54,6 @@ impl SentinelMarks {
     }
 }
 
-/// What a look at the sentinels gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SentinelOutcome {
-    Unchanged,
-    Changed(SentinelMarks),
-}
-
 /// Looks at all sentinels. Those that `known` has marks for are asked for conditionally.
 pub(super) async fn read_sentinels(
     client: &EndpointClient,
@@ -84,7 +77,7 @@ async fn read(client: &EndpointClient, sentinel: &Sentinel, known: Option<&Mark>
         _ => None,
     };
     let (headers, body) = match client.get(&Call::new(line, media).known(etag)).await? {
-        Answer::Unchanged => return Ok(known.cloned().unwrap_or(Mark::Absent)),
+        Answer::Unchanged { .. } => return Ok(known.cloned().unwrap_or(Mark::Absent)),
         Answer::Absent => return Ok(Mark::Absent),
         Answer::Found { headers, body, .. } => (headers, body),
     };

@@ -46,7 +46,7 @@ async fn is_ready(client: &EndpointClient, name: &str) -> Result<bool> {
     let call = Call::new(client.lines().snapshot(name), Media::Snapshot);
     let body = match client.get(&call).await? {
         Answer::Found { body, .. } => body,
-        Answer::Absent | Answer::Unchanged => return Ok(false),
+        Answer::Absent | Answer::Unchanged { .. } => return Ok(false),
     };
     let info =
         snapshot_info(&body).map_err(|error| error.with_endpoint(client.endpoint().as_str()))?;

@@ -13,10 +13,11 @@ const MILLISECONDS: [HeaderName; 2] = [
     HeaderName::from_static("x-ms-retry-after-ms"),
 ];
 const SECONDS_OR_DATE: HeaderName = HeaderName::from_static("retry-after");
+const DATE: HeaderName = HeaderName::from_static("date");
 
 /// How long a service asks to wait: `retry-after-ms`, `x-ms-retry-after-ms`, then `Retry-After` in seconds or as a
 /// date. Whatever is negative or unreadable is ignored, a date in the past means *now*, and whatever is long is cut
-/// to ten minutes.
+/// to ten minutes. A date is compared with the answer's own, as this machine's clock may be wrong; `now` stands in for it.
 pub(crate) fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
     let text = |name: &HeaderName| headers.get_optional_str(name).map(str::trim);
     let milliseconds = |name| number(text(name)?).map(Duration::from_millis);
@@ -24,9 +25,10 @@ pub(crate) fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration
         .iter()
         .find_map(milliseconds)
         .or_else(|| {
-            let text = text(&SECONDS_OR_DATE)?;
-            let seconds = number(text).map(Duration::from_secs);
-            seconds.or_else(|| until(text, now))
+            let asked = text(&SECONDS_OR_DATE)?;
+            let seconds = number(asked).map(Duration::from_secs);
+            let sent = || text(&DATE).and_then(date);
+            seconds.or_else(|| until(asked, sent().unwrap_or(now)))
         })
         .map(|asked| asked.min(LONGEST_RETRY_AFTER))
 }
@@ -37,9 +39,12 @@ fn number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-fn until(date: &str, now: SystemTime) -> Option<Duration> {
-    let date = SystemTime::from(parse_rfc7231(date).ok()?);
-    Some(date.duration_since(now).unwrap_or_default())
+fn until(moment: &str, now: SystemTime) -> Option<Duration> {
+    Some(date(moment)?.duration_since(now).unwrap_or_default())
+}
+
+fn date(text: &str) -> Option<SystemTime> {
+    parse_rfc7231(text).ok().map(SystemTime::from)
 }
 
 #[cfg(test)]
@@ -59,7 +64,7 @@ mod tests {
 
     #[test]
     fn t13_what_is_asked_for() {
-        let table: [(Sent<'_>, Option<u64>); 18] = [
+        let table: [(Sent<'_>, Option<u64>); 20] = [
             (&[], None),
             (&[("retry-after-ms", "1500")], Some(1_500)),
             (
@@ -88,6 +93,21 @@ mod tests {
                 Some(30_000),
             ),
             (&[("retry-after", "Fri, 21 Nov 2025 09:00:00 GMT")], Some(0)),
+            // This machine is an hour slow or fast; the answer says what time it is.
+            (
+                &[
+                    ("retry-after", "Fri, 21 Nov 2025 11:00:30 GMT"),
+                    ("date", "Fri, 21 Nov 2025 11:00:00 GMT"),
+                ],
+                Some(30_000),
+            ),
+            (
+                &[
+                    ("retry-after", "Fri, 21 Nov 2025 09:00:30 GMT"),
+                    ("date", "Fri, 21 Nov 2025 09:00:00 GMT"),
+                ],
+                Some(30_000),
+            ),
             (
                 &[("retry-after", "Fri, 31 Dec 9999 09:00:00 GMT")],
                 Some(600_000),

@@ -8,10 +8,16 @@ use config_azure_emulator::Emulator;
 use super::replicas::{PRIMARY, REPLICA};
 use super::scripted::{Reply, Scripted};
 use super::{over, shown, token};
-use crate::store::{Scope, Store};
+use crate::store::{Scope, Selection, SettingSelector, Store, StoreOptions};
 
 /// Two stores that are not the same: the second lags behind the first.
 fn lagging() -> (Emulator, Arc<Scripted>, Arc<Mutex<bool>>, Store) {
+    lagging_with(|_| {})
+}
+
+fn lagging_with(
+    change: impl FnOnce(&mut StoreOptions),
+) -> (Emulator, Arc<Scripted>, Arc<Mutex<bool>>, Store) {
     let emulator = Emulator::builder()
         .store("contoso")
         .store("contoso-eu")
@@ -30,7 +36,7 @@ fn lagging() -> (Emulator, Arc<Scripted>, Arc<Mutex<bool>>, Store) {
         &token(&emulator),
         &endpoints,
         &[],
-        |_| {},
+        change,
     );
     (emulator, transport, down, store)
 }
@@ -75,4 +81,26 @@ async fn f22_a_difference_that_lasts_is_not_lag() {
         (Duration::from_secs(60)..Duration::from_secs(76)).contains(&waited),
         "{waited:?}"
     );
+}
+
+/// Flags that are checked in between, and are the same everywhere, say nothing about the settings.
+#[tokio::test(start_paused = true)]
+async fn f22_checks_of_flags_do_not_put_off_a_difference_of_settings() {
+    let all = [SettingSelector::all()];
+    let with_flags = Selection::new(&all, &all).unwrap();
+    let (emulator, _, down, store) = lagging_with(|options| options.selection = with_flags);
+    emulator.store("contoso").set("a", None, "1");
+    let walk = store.load(&|_| {}).await.unwrap();
+    // The other one is ahead: `a` was deleted there.
+    *down.lock().unwrap() = true;
+    let start = tokio::time::Instant::now();
+    while store.check(&walk, Scope::Settings).await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let flags = store.check(&walk, Scope::Flags).await.unwrap();
+        assert!(flags.is_none());
+        assert!(
+            start.elapsed() < Duration::from_secs(70),
+            "put off for ever"
+        );
+    }
 }

@@ -171,5 +171,4 @@ fn a_store_and_its_futures_can_be_sent() {
     let world = World::new(&[]);
     let walk = |_: Progress<'_>| {};
     sent(world.store.load(&walk));
-    sent(world.store.sentinels(&super::SentinelMarks::default()));
 }

@@ -231,3 +231,66 @@ async fn f14_a_store_that_changes_between_pages_is_caught_by_the_next_check() {
             .is_none()
     );
 }
+
+/// A page that is as it was may lead to one that was not there before, if its ETag does not speak of what follows.
+#[tokio::test(start_paused = true)]
+async fn f12_a_304_that_leads_on_is_followed() {
+    let item = |key: &str| format!(r#"{{"key":"{key}","value":"1","etag":"e-{key}"}}"#);
+    let (transport, store) = scripted(&[], move |seen| {
+        let known = seen.header("if-none-match");
+        match (seen.line.contains("after="), known) {
+            (false, None) => Reply::list(&item("a"), &[("etag", "\"p1\"")]),
+            (false, Some(_)) => Reply::status(304, &[("link", "</kv?after=b>; rel=\"next\"")]),
+            (true, None) => Reply::list(&item("b"), &[("etag", "\"p2\"")]),
+            (true, Some(_)) => Reply::status(304, &[]),
+        }
+    });
+    let walk = store.load(&|_| {}).await.unwrap();
+    assert_eq!(shown(&walk), ["a=1"]);
+    transport.take();
+    let new = store.check(&walk, Scope::Both).await.unwrap().unwrap();
+    assert_eq!(shown(&new), ["a=1", "b=1"]);
+    assert_eq!(
+        transport.take().len(),
+        2,
+        "the page that is known is not read again"
+    );
+    assert!(store.check(&new, Scope::Both).await.unwrap().is_none());
+}
+
+/// What a start would refuse, a check does not let in page by page.
+#[tokio::test(start_paused = true)]
+async fn f19_a_store_that_grows_beyond_the_limit_is_not_taken_over() {
+    let most = LoadLimits {
+        settings: 5,
+        ..LoadLimits::default()
+    };
+    for limits in [
+        most,
+        LoadLimits {
+            bytes: 1_500,
+            ..LoadLimits::default()
+        },
+    ] {
+        let world = World::with(&[], |options| options.limits = limits);
+        world.remote.page_size(2);
+        for key in ["a", "b", "c", "d", "e"] {
+            world.remote.set(key, None, "1");
+        }
+        let mut walk = world.load().await;
+        world.remote.set("e", None, "2");
+        walk = world
+            .store
+            .check(&walk, Scope::Both)
+            .await
+            .unwrap()
+            .unwrap();
+        for key in ["f", "g", "h"] {
+            world.remote.set(key, None, "1");
+        }
+        let refused = world.store.check(&walk, Scope::Both).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TooLarge, "{limits:?}");
+        let again = world.store.load(&|_| {}).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::TooLarge, "{limits:?}");
+    }
+}

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use config_azure_emulator::{Emulator, Fault, Route, StoreHandle};
 
 use super::scripted::{Reply, Scripted};
 use super::{Notes, over, shown, token};
 use crate::error::ErrorKind;
-use crate::store::{Scope, Store, StoreOptions};
+use crate::setting::Label;
+use crate::store::{Scope, Sentinel, Store, StoreCredential, StoreOptions};
 
 pub(super) const PRIMARY: &str = "contoso.azconfig.io";
 pub(super) const REPLICA: &str = "contoso-eu.azconfig.io";
@@ -236,4 +238,61 @@ async fn sync_tokens_belong_to_one_endpoint() {
     assert_eq!(first_at(REPLICA).header("sync-token"), None);
     let correlation = first_at(REPLICA).header("correlation-context").unwrap();
     assert_eq!(correlation, "RequestType=Watch,ReplicaCount=1,Features=LB");
+}
+
+/// A check that has nothing to ask is no operation: it takes no turn, and mends no endpoint.
+#[tokio::test(start_paused = true)]
+async fn a_check_without_a_request_is_nobodys_turn() {
+    let pair = Pair::new(|options| {
+        options.load_balancing = true;
+        options.sentinels = vec![Sentinel {
+            key: "version".into(),
+            label: Label::default(),
+        }];
+    });
+    let walk = pair.store.load(&|_| {}).await.unwrap();
+    pair.asked();
+    for expected in [REPLICA, PRIMARY, REPLICA] {
+        for scope in [Scope::Flags, Scope::Settings, Scope::Flags] {
+            assert!(pair.store.check(&walk, scope).await.unwrap().is_none());
+        }
+        assert_eq!(pair.asked(), [expected]);
+    }
+}
+
+#[derive(Debug)]
+struct NoToken;
+
+#[async_trait::async_trait]
+impl TokenCredential for NoToken {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let kind = azure_core::error::ErrorKind::Credential;
+        Err(azure_core::Error::with_message(kind, "no token today"))
+    }
+}
+
+/// Whoever has no token has none for any endpoint.
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_fails_is_no_endpoints_fault() {
+    let transport = Scripted::new(None, |_| panic!("no request without a token"));
+    let credential = StoreCredential::Token {
+        credential: Arc::new(NoToken),
+        audience: None,
+        rejected: None,
+    };
+    let endpoints = [format!("https://{PRIMARY}"), format!("https://{REPLICA}")];
+    let store = over(transport, &credential, &endpoints, &[], |_| {});
+    let error = store.load(&|_| {}).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credential);
+    assert!(!error.to_string().contains("other endpoints"), "{error}");
+    let status = store.endpoint_status();
+    assert!(
+        status
+            .iter()
+            .all(|one| one.failures == 0 && one.backs_off_for.is_none())
+    );
 }
