@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Reference,
     /// Two settings claim the same path.
     Conflict,
+    /// Every selected setting is gone, and [`RefreshOptions::refuse_emptied`](crate::RefreshOptions::refuse_emptied) is set.
+    Emptied,
     /// A value does not fit the type that the application asked for.
     InvalidValue,
     /// The application's validator refused the new values, or panicked.

@@ -24,6 +24,8 @@ pub(crate) const ASSEMBLE: &str = "config_azure.assemble";
 pub(crate) const PUBLISHED: &str = "config_azure.published";
 /// Event: what was fetched could not be assembled; the last good generation stays.
 pub(crate) const REFUSED: &str = "config_azure.refused";
+/// Event: a new generation has no setting left.
+pub(crate) const EMPTIED: &str = "config_azure.emptied";
 /// Event: a check of the store failed.
 pub(crate) const CHECK_FAILED: &str = "config_azure.check_failed";
 /// Event: the store answers again.
@@ -49,13 +51,14 @@ pub(crate) const LIVE_RECOVERED: &str = "config_azure.live_recovered";
 
 /// Every name above.
 #[cfg(test)]
-pub(crate) const NAMES: [&str; 17] = [
+pub(crate) const NAMES: [&str; 18] = [
     LOAD,
     CHECK,
     READ,
     ASSEMBLE,
     PUBLISHED,
     REFUSED,
+    EMPTIED,
     CHECK_FAILED,
     CHECK_RECOVERED,
     SECRET_FAILED,
@@ -101,6 +104,11 @@ pub(crate) fn published<'a>(
 pub(crate) fn refused(generation: u64, error: &Error) {
     event!(name: REFUSED, target: TARGET, Level::WARN, generation, kind = ?error.kind(), error = %error.one_line(),
         "what was fetched cannot be used; the generation before stays");
+}
+
+pub(crate) fn emptied(generation: u64, endpoint: &str) {
+    event!(name: EMPTIED, target: TARGET, Level::WARN, generation, endpoint,
+        "every selected setting is gone from the store; the new generation has none");
 }
 
 pub(crate) fn check_failed(endpoint: &str, attempts: u32, error: &Error) {

@@ -50,6 +50,11 @@ impl Candidate {
         &self.walk
     }
 
+    /// True if any setting was selected.
+    pub(crate) fn has_settings(&self) -> bool {
+        !self.walk.settings().winners().is_empty()
+    }
+
     /// Every object that the settings refer to, once.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &ReferenceId> {
         self.references.objects.keys()

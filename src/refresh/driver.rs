@@ -190,9 +190,8 @@ impl Driver {
     fn check(&mut self, known: Option<CandidateNo>, scope: Scope) {
         let known = known.and_then(|no| self.candidates.get(&no)).cloned();
         let pipeline = Arc::clone(self.pipeline());
-        let watches = self.shared.watches();
         let span = telemetry::check_span(&pipeline.endpoint());
-        let work = async move { look(&pipeline, known.as_ref(), scope, watches).await };
+        let work = async move { look(&pipeline, known.as_ref(), scope).await };
         let work = task::caught(work.instrument(span)).map(|done| match done {
             Ok(found) => Done::Checked(found),
             Err(Panicked) => Done::Panicked(Box::new(Done::Checked(Err(reply::panicked())))),
@@ -269,7 +268,13 @@ impl Driver {
             return Err(reply::closed());
         };
         let before = self.pipeline().publication().generation();
-        let assemble = || self.pipeline().assemble(candidate, Phase::Refresh);
+        let emptied = self.is_emptied(candidate);
+        let assemble = || {
+            if emptied && self.shared.options.refuses_emptied() {
+                return Err(reply::emptied());
+            }
+            self.pipeline().assemble(candidate, Phase::Refresh)
+        };
         let draft = task::caught_now(|| match self.spawned {
             true => task::in_place(assemble),
             false => assemble(),
@@ -281,6 +286,9 @@ impl Driver {
         let draft = draft.inspect_err(|error| telemetry::refused(before, error))?;
         let published = self.pipeline().publish(draft);
         let changed = published.generation > before;
+        if changed && emptied {
+            telemetry::emptied(published.generation, &self.pipeline().endpoint());
+        }
         if changed {
             let changes = (*published.changes).clone();
             self.callers.published(published.generation, changes);
@@ -289,6 +297,12 @@ impl Driver {
             generation: published.generation,
             changed,
         })
+    }
+
+    /// Every setting went at once: more often than not somebody's mistake.
+    fn is_emptied(&self, candidate: &Candidate) -> bool {
+        let current = self.pipeline().current();
+        !candidate.has_settings() && current.is_some_and(|current| current.has_settings())
     }
 
     fn keep(&mut self, numbers: &BTreeSet<CandidateNo>) {

@@ -55,10 +55,6 @@ impl Shared {
         self.machine().state = state;
     }
 
-    pub(super) fn watches(&self) -> bool {
-        !self.options.sentinels().is_empty()
-    }
-
     /// What a candidate refers to, and what is held of it.
     pub(super) fn needs(&self, candidate: &Candidate) -> Vec<Need> {
         let need = |(name, every): (&ReferenceId, Option<Duration>)| {

@@ -30,6 +30,7 @@ pub struct RefreshOptions {
     stale_after: Option<Duration>,
     push_delay: Duration,
     sentinels: Vec<Sentinel>,
+    refuse_emptied: bool,
 }
 
 const EVERY: Duration = Duration::from_secs(30);
@@ -57,6 +58,7 @@ impl RefreshOptions {
             stale_after: None,
             push_delay: PUSH_DELAY,
             sentinels: Vec::new(),
+            refuse_emptied: false,
         }
     }
 
@@ -197,6 +199,36 @@ impl RefreshOptions {
 
     pub(super) fn jitter_part(&self) -> f64 {
         self.jitter
+    }
+
+    /// Refuses to take over that every selected setting is gone, as long as that lasts: the last good generation stays, and
+    /// [`Status::refused`](crate::Status::refused) says why with [`ErrorKind::Emptied`](crate::ErrorKind::Emptied).
+    ///
+    /// Default: it is taken over as any other change, with the warning `config_azure.emptied`. A start takes an empty
+    /// store for what it is in either case, as there is nothing to compare it with.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use config_azure::{ErrorKind, RefreshOptions};
+    ///
+    /// let (builder, store) = config_azure::in_memory();
+    /// store.set("title", "Hello");
+    /// let azure = builder.refresh(RefreshOptions::new().refuse_emptied()).load().await?;
+    ///
+    /// store.remove("title", None); // the only one
+    /// assert_eq!(azure.refresh().await.unwrap_err().kind(), ErrorKind::Emptied);
+    /// assert!(azure.explain("title").is_some());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn refuse_emptied(mut self) -> Self {
+        self.refuse_emptied = true;
+        self
+    }
+
+    pub(super) fn refuses_emptied(&self) -> bool {
+        self.refuse_emptied
     }
 
     pub(super) fn settle_window(&self) -> Duration {

@@ -62,6 +62,14 @@ fn failures<'a>(
     })
 }
 
+/// Why nothing is not taken over in place of something.
+pub(super) fn emptied() -> Error {
+    Error::new(
+        ErrorKind::Emptied,
+        "every selected setting is gone from the store, which `refuse_emptied()` does not take over",
+    )
+}
+
 /// The answer once nothing runs any more.
 pub(super) fn closed() -> Error {
     Error::new(

@@ -3,6 +3,7 @@
 use config_azure::{ErrorKind, KeyVaultOptions, RefreshOptions, SecretErrorKind, SecretPolicy};
 use config_azure_emulator::{Fault, Route};
 
+use crate::events;
 use crate::support::{self, loaded, next, paths, secs};
 
 #[tokio::test(start_paused = true)]
@@ -175,6 +176,41 @@ async fn a_sentinel_guards_the_settings() {
         next(&azure, secs(40)).await.is_some(),
         "its last mark was kept"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn f20_a_store_that_was_emptied_is_taken_over_loudly_or_refused() {
+    for refuse in [false, true] {
+        let (events, _collecting) = events::capture("config_azure=warn");
+        let emulator = support::world_in_memory();
+        let options = match refuse {
+            true => RefreshOptions::new().refuse_emptied(),
+            false => RefreshOptions::new(),
+        };
+        let azure = loaded(&emulator, options).await;
+        emulator.store("contoso").clear();
+        let answer = azure.refresh().await;
+        let there = azure.explain("db.password").is_some();
+        assert_eq!((there, answer.is_err()), (refuse, refuse));
+        assert!(events.text().contains("every selected setting is gone"));
+        if !refuse {
+            continue;
+        }
+        assert_eq!(answer.expect_err("refused").kind(), ErrorKind::Emptied);
+        tokio::time::sleep(secs(3_600)).await;
+        let status = azure.status();
+        let refused = status.refused.expect("it lasts");
+        assert_eq!((refused.kind(), status.generation), (ErrorKind::Emptied, 1));
+        // The secrets of what is kept are kept current.
+        let vault = emulator.vault("kv-orders");
+        vault.set_secret("db-password", "a-rotated-one");
+        let (changes, _) = next(&azure, secs(400)).await.expect("a rotation");
+        assert_eq!(paths(&changes), ["db.password"]);
+        emulator.store("contoso").set("db:host", None, "another");
+        let (changes, _) = next(&azure, secs(40)).await.expect("one is enough");
+        assert!(paths(&changes).contains(&"db.host"));
+        assert!(azure.explain("db.password").is_none() && azure.status().refused.is_none());
+    }
 }
 
 #[tokio::test(start_paused = true)]
