@@ -182,6 +182,8 @@ fn may_heal(error: &Error, in_grace: bool) -> bool {
     match error.kind() {
         ErrorKind::Credential => true,
         ErrorKind::Forbidden | ErrorKind::NotFound => in_grace,
+        // Without failures it is a reference that names nothing, and no vault was asked at all.
+        ErrorKind::Reference if error.failures().is_empty() => false,
         ErrorKind::Reference => error.failures().iter().all(|failure| match failure.kind() {
             SecretErrorKind::Forbidden | SecretErrorKind::NotFound => in_grace,
             _ => failure.is_transient(),

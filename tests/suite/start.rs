@@ -6,7 +6,7 @@ use config::Config;
 use config_azure::{
     AppConfiguration, ErrorKind, RefreshOutcome, SettingSelector, SkipReason, StartupOptions,
 };
-use config_azure_emulator::{Emulator, Fault, Route};
+use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use tokio::time::Instant;
 
 use crate::{events, support};
@@ -79,6 +79,29 @@ async fn a_start_that_takes_long_says_why_within_two_seconds() {
             said.iter().all(|word| text.contains(word)),
             "{said:?}: {text}"
         );
+    }
+}
+
+/// Time does not mend a reference that names nothing, so it is neither tried again nor forgiven.
+#[tokio::test(start_paused = true)]
+async fn a_malformed_snapshot_reference_fails_at_once() {
+    let emulator = support::world_in_memory();
+    let reference = r#"application/json; profile="https://azconfig.io/mime-profiles/snapshot-ref"; charset=utf-8"#;
+    let setting = Setting::new("release", r#"{"snapshot_nam":"x"}"#).content_type(reference);
+    emulator.store("contoso").put(setting);
+    for startup in [
+        StartupOptions::new(),
+        StartupOptions::new().fail_fast(),
+        StartupOptions::new().optional(),
+    ] {
+        emulator.log().clear();
+        let began = Instant::now();
+        let load = support::in_memory(&emulator).startup(startup).load();
+        let error = load.await.expect_err("a reference to nothing");
+        assert_eq!(error.kind(), ErrorKind::Reference, "{error}");
+        assert_eq!(error.key(), Some("release"));
+        assert_eq!(emulator.log().count(Route::store()), 1, "asked once");
+        assert!(began.elapsed() < Duration::from_secs(1), "at once");
     }
 }
 
