@@ -172,6 +172,9 @@ impl AppConfigurationBuilder {
     }
 
     /// The `api-version` of the store's requests. Default `2023-11-01`, which every cloud knows.
+    ///
+    /// At least `2023-10-01`, and `2023-11-01` if a selector names tags: the store ignores tags before it and would
+    /// select everything. Checked in `build()`.
     pub fn api_version(mut self, version: impl Into<Box<str>>) -> Self {
         self.api_version = Some(version.into());
         self

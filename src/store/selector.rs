@@ -103,6 +103,8 @@ impl SettingSelector {
 
     /// Only settings that carry this tag with this value. Up to five tags can be asked for, and all of them must
     /// match. Both texts are taken literally.
+    ///
+    /// Needs the store's default `api-version` or a later one.
     #[must_use]
     pub fn tag(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.filter("tags do not go with a snapshot", |filter| {
