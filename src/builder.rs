@@ -310,7 +310,8 @@ impl AppConfigurationBuilder {
     }
 
     /// Looks environment variables up with this function instead of in the process: those of
-    /// [`default_credential`](Self::default_credential), and two that turn something off if they are `true` or `1`:
+    /// [`default_credential`](Self::default_credential), those by which the header `Correlation-Context` tells the kind
+    /// of host and a development machine, and two that turn something off if they are `true` or `1`:
     ///
     /// - `AZURE_APP_CONFIGURATION_TRACING_DISABLED`: no `Correlation-Context` header on requests to the store;
     /// - `AZURE_APP_CONFIGURATION_PROVIDER_DISABLED`: no request at all. The handle loads as an empty layer, so that

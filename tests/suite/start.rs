@@ -1,10 +1,12 @@
 //! How a handle starts: turned off, without a runtime, without TLS, slowly, and within its bounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, ErrorKind, RefreshOutcome, SettingSelector, SkipReason, StartupOptions,
+    AppConfiguration, ErrorKind, KeyVaultOptions, MapResolver, RefreshOutcome, SettingSelector,
+    SkipReason, StartupOptions, VaultOptions,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use tokio::time::Instant;
@@ -200,6 +202,43 @@ async fn an_emulator_on_loopback_needs_neither_tls_nor_a_credential() {
             .iter()
             .all(|entry| entry.authorization_scheme.is_none())
     );
+}
+
+/// How a handle is set up, as the service is told of it.
+#[tokio::test(start_paused = true)]
+async fn the_tracing_header_tells_of_key_vault_only_if_it_can_be_read() {
+    let emulator = support::world_in_memory();
+    let new = KeyVaultOptions::new;
+    let own_vault = VaultOptions::new("kv-orders").credential(emulator.credential());
+    let resolver = Arc::new(MapResolver::new());
+    let both = ",UsesKeyVault,RefreshesKeyVault";
+    for (options, token, told) in [
+        (new(), false, ""),
+        (new(), true, both),
+        (new().no_refresh(), true, ",UsesKeyVault"),
+        (new().credential(emulator.credential()), false, both),
+        (new().vault(own_vault), false, both),
+        (new().resolver(resolver), false, both),
+    ] {
+        emulator.log().clear();
+        let builder = AppConfiguration::builder()
+            .connection_string(emulator.store("contoso").connection_string())
+            .transport(emulator.transport())
+            .environment(|name| (name == "DOTNET_ENVIRONMENT").then(|| "Development".to_owned()))
+            .select(SettingSelector::keys("db:host"))
+            .key_vault(options);
+        let builder = match token {
+            true => builder.credential(emulator.credential()),
+            false => builder,
+        };
+        builder.load().await.expect("a load");
+        let entry = &emulator.log().entries()[0];
+        let header = entry.headers.get("correlation-context");
+        assert_eq!(
+            header.and_then(|value| value.to_str().ok()),
+            Some(format!("RequestType=Startup,Env=Dev{told}").as_str())
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
