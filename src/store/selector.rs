@@ -69,6 +69,9 @@ impl SettingSelector {
 
     /// The settings of a snapshot, as they were when it was made. Its composition must be `key`. A snapshot that
     /// does not exist gives no settings and a warning, unless it is [`required`](Self::required).
+    ///
+    /// `build()` refuses names that a request cannot carry: an empty one, `.`, `..`, one with `%` or a control
+    /// character, and one of more than 256 characters.
     #[must_use]
     pub fn snapshot(name: impl Into<String>) -> Self {
         Self {

@@ -195,6 +195,9 @@ fn options_that_cannot_work_are_refused_without_io() {
         let builder = new().endpoint("https://contoso.azconfig.io");
         builder.credential(credential())
     };
+    for name in ["100%", "..", "."] {
+        refused(stored().select(SettingSelector::snapshot(name)));
+    }
     let tagged = stored()
         .api_version("2023-10-01")
         .feature_flags(SettingSelector::all().tag("region", "eu"));
