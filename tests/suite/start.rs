@@ -84,6 +84,59 @@ async fn a_start_that_takes_long_says_why_within_two_seconds() {
     }
 }
 
+/// The vault is as good a reason to wait as the store, and is named as clearly.
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_is_named_in_the_warning_and_in_the_error() {
+    let (events, _collecting) = events::capture("config_azure=warn");
+    let emulator = support::world_in_memory();
+    let (vault, store) = (emulator.vault("kv-orders"), emulator.store("contoso"));
+    for number in 1..=4 {
+        let name = format!("license-{number}");
+        vault.set_secret(&name, "hunter2");
+        store.set_reference(&name, Some("prod"), &vault.secret_uri(&name));
+    }
+    let kv = "kv-orders.vault.azure.net";
+    let faults = emulator.faults();
+    faults.script(Route::any().host(kv), Fault::Hang, None);
+    let seconds = StartupOptions::new().deadline(Duration::from_secs(5));
+    let few = support::in_memory(&emulator).startup(seconds.clone());
+    let error = few.load().await.expect_err("no answer").to_string();
+    let warning = events.text();
+    for said in [&warning, &error] {
+        assert!(said.contains("contoso.azconfig.io"), "{said}");
+        let named = format!("db:password: no answer yet: {kv}/db-password");
+        assert!(said.contains(&named), "{said}");
+        assert!(
+            !said.contains("more") && !said.contains("kv-shared"),
+            "{said}"
+        );
+    }
+    assert!(warning.contains("still waiting"), "{warning}");
+
+    // Three of five are enough for a line.
+    let labels = SettingSelector::all().labels(["", "prod"]);
+    let many = support::in_memory(&emulator)
+        .select(labels)
+        .startup(seconds.clone());
+    let error = many.load().await.expect_err("no answer");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let error = error.to_string();
+    assert_eq!(error.matches("no answer yet").count(), 3, "{error}");
+    assert!(error.contains("; and 2 more"), "{error}");
+
+    // The store's failure is over, so it is not what the start ended with.
+    let unavailable = Fault::status(503).retry_after(4);
+    faults.script(Route::store_list(), unavailable, Some(1));
+    let startup = seconds.deadline(Duration::from_secs(12));
+    let late = support::in_memory(&emulator).startup(startup);
+    let error = late.load().await.expect_err("no answer").to_string();
+    assert!(
+        error.contains("kv-orders.vault.azure.net/db-password"),
+        "{error}"
+    );
+    assert!(!error.contains("503"), "{error}");
+}
+
 /// Time does not mend a reference that names nothing, so it is neither tried again nor forgiven.
 #[tokio::test(start_paused = true)]
 async fn a_malformed_snapshot_reference_fails_at_once() {
