@@ -172,6 +172,9 @@ impl AppConfigurationBuilder {
     }
 
     /// The `api-version` of the store's requests. Default `2023-11-01`, which every cloud knows.
+    ///
+    /// At least `2023-10-01`, and `2023-11-01` if a selector names tags: the store ignores tags before it and would
+    /// select everything. Checked in `build()`.
     pub fn api_version(mut self, version: impl Into<Box<str>>) -> Self {
         self.api_version = Some(version.into());
         self
@@ -284,7 +287,9 @@ impl AppConfigurationBuilder {
 
     /// Changes how the HTTP client is made: a private CA, a proxy, a resolver. Called once for each client.
     ///
-    /// Redirects, retries and time limits are set afterwards and cannot be changed.
+    /// Redirects, retries and time limits are set afterwards and cannot be changed. Of several addresses of one family each
+    /// has at most one second to be connected to, then the next has its turn; with a `dns_resolver` of your own, an equal
+    /// share of 8 seconds.
     pub fn http_client(
         mut self,
         hook: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
@@ -307,7 +312,8 @@ impl AppConfigurationBuilder {
     }
 
     /// Looks environment variables up with this function instead of in the process: those of
-    /// [`default_credential`](Self::default_credential), and two that turn something off if they are `true` or `1`:
+    /// [`default_credential`](Self::default_credential), those by which the header `Correlation-Context` tells the kind
+    /// of host and a development machine, and two that turn something off if they are `true` or `1`:
     ///
     /// - `AZURE_APP_CONFIGURATION_TRACING_DISABLED`: no `Correlation-Context` header on requests to the store;
     /// - `AZURE_APP_CONFIGURATION_PROVIDER_DISABLED`: no request at all. The handle loads as an empty layer, so that

@@ -44,6 +44,9 @@ impl StartupOptions {
     }
 
     /// How long the first load may take in all, store and vaults together. Default 100 s, as in the official providers.
+    ///
+    /// After two seconds a warning says what is being waited for, and so does the error at the end: the store, or the
+    /// first three references that are not read, by setting, vault and secret.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -139,7 +142,7 @@ async fn load_patiently(
         let pass = pipeline.first_pass(fetched.take());
         let Ok((result, candidate)) = timeout_at(deadline, loud_when_slow(pass, pipeline)).await
         else {
-            return Err(last.unwrap_or_else(|| out_of_time(pipeline)));
+            return Err(out_of_time(pipeline, last));
         };
         let error = match result {
             Ok(draft) => return Ok(draft),
@@ -182,6 +185,8 @@ fn may_heal(error: &Error, in_grace: bool) -> bool {
     match error.kind() {
         ErrorKind::Credential => true,
         ErrorKind::Forbidden | ErrorKind::NotFound => in_grace,
+        // Without failures it is a reference that names nothing, and no vault was asked at all.
+        ErrorKind::Reference if error.failures().is_empty() => false,
         ErrorKind::Reference => error.failures().iter().all(|failure| match failure.kind() {
             SecretErrorKind::Forbidden | SecretErrorKind::NotFound => in_grace,
             _ => failure.is_transient(),
@@ -222,16 +227,18 @@ async fn loud_when_slow<T>(work: impl Future<Output = T>, pipeline: &Pipeline) -
         done = &mut work => return done,
         () = tokio::time::sleep(Duration::from_millis(1_800)) => {}
     }
+    let unread = pipeline.unread();
+    let unread = unread.map_or_else(String::new, |unread| format!(": {unread}"));
     match pipeline.store().trouble() {
         Some(trouble) => tracing::warn!(
             endpoint = trouble.endpoint(),
             status = trouble.status(),
-            "still waiting for the first load: {}",
+            "still waiting for the first load: {}{unread}",
             trouble.one_line()
         ),
         None => tracing::warn!(
             endpoint = pipeline.endpoint(),
-            "still waiting for the first load"
+            "still waiting for the first load{unread}"
         ),
     }
     work.await
@@ -241,7 +248,17 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn out_of_time(pipeline: &Pipeline) -> Error {
-    Error::new(ErrorKind::Timeout, "no answer within the startup deadline")
-        .with_endpoint(pipeline.endpoint())
+/// What the load ended with: the last failure, unless it was the store's and the store has answered since.
+fn out_of_time(pipeline: &Pipeline, last: Option<Error>) -> Error {
+    let unread = pipeline.unread();
+    match last {
+        Some(last) if unread.is_none() || !last.failures().is_empty() => return last,
+        _ => {}
+    }
+    let error = Error::new(ErrorKind::Timeout, "no answer within the startup deadline")
+        .with_endpoint(pipeline.endpoint());
+    match unread {
+        Some(unread) => error.with_note(&unread),
+        None => error,
+    }
 }

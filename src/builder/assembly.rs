@@ -37,7 +37,7 @@ impl AppConfigurationBuilder {
         };
         options.deadline = self.limits.load_time;
         options.strict_flags = self.strict_flags;
-        options.tracing.uses_key_vault = token.is_some();
+        options.tracing.uses_key_vault = token.is_some() || self.key_vault.is_set_up();
         options.tracing.refreshes_key_vault = self.key_vault.intervals.shortest().is_some();
         options.environment = TracingEnvironment::read(|name| self.environment.get(name));
         if self.replica_discovery {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use azure_core::credentials::AccessToken;
 use azure_core::error::ErrorKind;
 
-use super::failure::{OwnText, words};
+use super::failure::{ENTRA_CODE, OwnText, with_code, words};
 use super::member::{CredentialKind, Kit};
 use super::probe::{Presence, managed_identity};
 
@@ -105,6 +105,7 @@ impl Chain {
 
     fn is_bare(&self, reason: &str) -> bool {
         reason.contains("has not been assigned")
+            && !reason.contains(ENTRA_CODE)
             && self.kit.environment.text("AZURE_CLIENT_ID").is_none()
     }
 
@@ -159,7 +160,7 @@ impl Chain {
     }
 }
 
-/// A member's own words, without its name before and the link behind.
+/// A member's own words, without its name before and the link behind, and with the code of Entra ID.
 fn reason(kind: CredentialKind, error: &azure_core::Error) -> String {
     let text = words(&error.to_string());
     let own = match kind {
@@ -169,5 +170,5 @@ fn reason(kind: CredentialKind, error: &azure_core::Error) -> String {
     let text = text.strip_prefix(own).unwrap_or(&text).trim_start();
     let text = text.strip_prefix("authentication failed.").unwrap_or(text);
     let text = text.split("To troubleshoot, visit").next().unwrap_or(text);
-    text.trim().to_owned()
+    with_code(text.trim(), error)
 }

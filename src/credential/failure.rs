@@ -70,7 +70,41 @@ impl std::error::Error for OwnText {}
 pub(super) fn describe(error: &azure_core::Error) -> String {
     causes(error)
         .find_map(|cause| cause.downcast_ref::<OwnText>())
-        .map_or_else(|| words(&error.to_string()), |own| own.0.clone())
+        .map_or_else(
+            || with_code(&words(&error.to_string()), error),
+            |own| own.0.clone(),
+        )
+}
+
+/// What is told of an error, and its code of Entra ID if that is left out: a managed identity's error says, whatever the
+/// reason, that no identity is assigned, and keeps the code in the answer's body.
+pub(super) fn with_code(told: &str, error: &azure_core::Error) -> String {
+    let code = entra_code(&error.to_string()).or_else(|| causes(error).find_map(code_in_body));
+    match code {
+        Some(code) if !told.contains(&code) => format!("{told} ({code})"),
+        _ => told.to_owned(),
+    }
+}
+
+fn code_in_body(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let ErrorKind::HttpResponse { raw_response, .. } =
+        cause.downcast_ref::<azure_core::Error>()?.kind()
+    else {
+        return None;
+    };
+    let body: &[u8] = raw_response.as_ref()?.body().as_ref();
+    entra_code(&String::from_utf8_lossy(body))
+}
+
+/// The number of an error of Entra ID, such as `AADSTS500011`. No text of it is repeated.
+fn entra_code(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once(ENTRA_CODE)?;
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    (1..=LONGEST_CODE)
+        .contains(&end)
+        .then(|| format!("{ENTRA_CODE}{}", &rest[..end]))
 }
 
 fn causes<'a>(
@@ -79,6 +113,10 @@ fn causes<'a>(
     std::iter::successors(Some(error), |cause| cause.source())
 }
 
+/// What the codes of Entra ID begin with.
+pub(super) const ENTRA_CODE: &str = "AADSTS";
+/// In digits.
+const LONGEST_CODE: usize = 10;
 /// At most this many characters of a foreign error are shown.
 const LONGEST: usize = 400;
 /// A quoted identifier is not longer than this, but every token and most keys are.

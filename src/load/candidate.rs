@@ -9,6 +9,8 @@ use crate::reference::{Reference, ReferenceId, References};
 use crate::setting::Warning;
 use crate::store::Walk;
 
+use super::prefetch::Announced;
+
 /// A walk of the store and the references in it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Candidate {
@@ -64,6 +66,16 @@ impl Candidate {
     pub(crate) fn objects(&self) -> impl Iterator<Item = (&ReferenceId, Option<Duration>)> {
         let objects = self.references.objects.iter();
         objects.map(|(id, every)| (id, *every))
+    }
+
+    /// Every reference that is one, with its setting.
+    pub(super) fn named(&self) -> impl Iterator<Item = Announced> {
+        let winners = self.walk.settings().winners();
+        let parsed = self.references.by_setting.iter();
+        parsed.filter_map(|(at, reference)| {
+            let setting = &winners.get(*at)?.setting;
+            Some((reference.as_ref().ok()?.id.clone(), Arc::clone(setting)))
+        })
     }
 
     /// The reference in the winning setting at `position`, if it is one.

@@ -20,10 +20,12 @@ use crate::tree::Shape;
 mod candidate;
 mod contents;
 mod prefetch;
+mod unread;
 
 pub(crate) use candidate::Candidate;
 
-use prefetch::Prefetch;
+use prefetch::{Announced, Prefetch};
+use unread::Unread;
 
 /// Whether a draft is for the first value, or for a later one that has a last good value behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) struct Pipeline {
     publication: Arc<Publication>,
     /// What failed last, by identifier. An entry goes with the next success.
     failures: Mutex<BTreeMap<ReferenceId, ReadFailure>>,
+    /// What the first load waits for.
+    unread: Unread,
     /// The settings, and with them the watch state, of the published generation.
     current: ArcSwapOption<Candidate>,
 }
@@ -80,6 +84,7 @@ impl Pipeline {
             shape,
             publication,
             failures: Mutex::default(),
+            unread: Unread::default(),
             current: ArcSwapOption::empty(),
         }
     }
@@ -115,12 +120,16 @@ impl Pipeline {
         &self,
         fetched: Option<Candidate>,
     ) -> (Result<Draft>, Option<Candidate>) {
+        self.unread.clear();
         let candidate = match self.fetch(fetched).await {
             Ok(candidate) => candidate,
             Err(error) => return (Err(error), None),
         };
         match self.assemble(&candidate, Phase::Startup) {
-            Ok(draft) => (Ok(draft), None),
+            Ok(draft) => {
+                self.unread.clear();
+                (Ok(draft), None)
+            }
             Err(error) => (Err(error), Some(candidate)),
         }
     }
@@ -146,8 +155,8 @@ impl Pipeline {
                     Candidate::new(self.store.load(&observe).await?, &self.references)
                 }
             };
-            for id in candidate.ids() {
-                let _ = announce.send(id.clone());
+            for announced in candidate.named() {
+                let _ = announce.send(announced);
             }
             drop(announce);
             Ok(candidate)
@@ -161,17 +170,22 @@ impl Pipeline {
     }
 
     /// Reads every announced identifier once. Failures are remembered, for [`assemble`](Self::assemble) to judge.
-    async fn read_announced(&self, mut announced: UnboundedReceiver<ReferenceId>) {
+    async fn read_announced(&self, mut announced: UnboundedReceiver<Announced>) {
         let mut asked = BTreeSet::new();
         let mut reads = FuturesUnordered::new();
         let mut open = true;
         while open || !reads.is_empty() {
             tokio::select! {
-                id = announced.recv(), if open => match id {
-                    Some(id) if asked.contains(&id) || self.references.held(&id).is_some() => {}
-                    Some(id) => {
+                next = announced.recv(), if open => match next {
+                    Some((id, _)) if asked.contains(&id) || self.references.held(&id).is_some() => {}
+                    Some((id, setting)) => {
                         asked.insert(id.clone());
-                        reads.push(async move { self.read(&id).await });
+                        self.unread.asked(id.clone(), setting);
+                        reads.push(async move {
+                            if self.read(&id).await.is_ok() {
+                                self.unread.came(&id);
+                            }
+                        });
                     }
                     None => open = false,
                 },
@@ -218,6 +232,12 @@ impl Pipeline {
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
             .cloned()
+    }
+
+    /// The references that the first load is waiting for or could not read, by setting, vault and secret: the first few
+    /// and how many more. `None` if it waits for none.
+    pub(crate) fn unread(&self) -> Option<String> {
+        self.unread.text(|id| self.failure(id))
     }
 
     /// Builds the tree of a candidate out of the secrets held, by the policy of each reference.

@@ -12,10 +12,13 @@ use crate::reference::{ReferenceId, References};
 use crate::setting::ConfigurationSetting;
 use crate::store::Progress;
 
+/// What is to be read, and a setting that refers to it.
+pub(super) type Announced = (ReferenceId, Arc<ConfigurationSetting>);
+
 /// What was seen of one walk so far.
 pub(super) struct Prefetch<'a> {
     references: &'a References,
-    announce: UnboundedSender<ReferenceId>,
+    announce: UnboundedSender<Announced>,
     queries: Vec<Seen>,
     /// The last query in which a key was seen; keys of the first query replace nothing and are left out.
     latest: HashMap<Box<str>, usize>,
@@ -24,14 +27,14 @@ pub(super) struct Prefetch<'a> {
 #[derive(Default)]
 struct Seen {
     done: bool,
-    waiting: Vec<(Box<str>, ReferenceId)>,
+    waiting: Vec<Announced>,
 }
 
 impl<'a> Prefetch<'a> {
     pub(super) fn new(
         references: &'a References,
         queries: usize,
-        announce: UnboundedSender<ReferenceId>,
+        announce: UnboundedSender<Announced>,
     ) -> Self {
         let queries = std::iter::repeat_with(Seen::default)
             .take(queries)
@@ -62,10 +65,11 @@ impl<'a> Prefetch<'a> {
             let Some(id) = self.reference(setting) else {
                 continue;
             };
+            let announced = (id, Arc::clone(setting));
             if free && !self.is_replaced(setting.key(), query) {
-                let _ = self.announce.send(id);
+                let _ = self.announce.send(announced);
             } else if let Some(seen) = self.queries.get_mut(query) {
-                seen.waiting.push((setting.key().into(), id));
+                seen.waiting.push(announced);
             }
         }
     }
@@ -79,9 +83,9 @@ impl<'a> Prefetch<'a> {
                 break;
             }
             let waiting = std::mem::take(&mut self.queries[query].waiting);
-            for (key, id) in waiting {
-                if !self.is_replaced(&key, query) {
-                    let _ = self.announce.send(id);
+            for announced in waiting {
+                if !self.is_replaced(announced.1.key(), query) {
+                    let _ = self.announce.send(announced);
                 }
             }
         }

@@ -267,6 +267,12 @@ impl KeyVaultOptions {
         self.expiry_warning
     }
 
+    /// Whether references can be resolved without the builder's own credential.
+    pub(crate) fn is_set_up(&self) -> bool {
+        let own = |vault: &VaultOptions| vault.credential.is_some();
+        self.credential.is_some() || self.vaults.iter().any(own) || !self.resolvers.is_empty()
+    }
+
     /// What bounds the reads: the one that handles share, or one for this handle alone.
     pub(super) fn limiter(&self) -> ReadLimiter {
         match &self.limits {

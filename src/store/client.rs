@@ -200,7 +200,7 @@ impl EndpointClient {
                 return Err(error);
             }
             tracing::debug!(error = %error, attempt, "the store is asked again");
-            tokio::time::sleep(pause(attempt)).await;
+            tokio::time::sleep(pause(attempt, &error)).await;
             attempt += 1;
         }
     }

@@ -17,11 +17,15 @@ const HOSTS: [(&str, &str); 5] = [
     ("Fabric_NodeName", "ServiceFabric"),
 ];
 
+/// The variables that say `Development`, in any case, on a developer's machine.
+const STAGES: [&str; 2] = ["ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT"];
+
 /// What the environment says about the process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TracingEnvironment {
     disabled: bool,
     host: Option<&'static str>,
+    development: bool,
 }
 
 impl TracingEnvironment {
@@ -37,7 +41,15 @@ impl TracingEnvironment {
             .into_iter()
             .find(|(variable, _)| set(*variable))
             .map(|(_, host)| host);
-        Self { disabled, host }
+        let is_development = |value: String| value.trim().eq_ignore_ascii_case("development");
+        let development = STAGES
+            .into_iter()
+            .any(|name| lookup(name).is_some_and(is_development));
+        Self {
+            disabled,
+            host,
+            development,
+        }
     }
 }
 
@@ -100,11 +112,16 @@ impl Correlation {
             header.push_str(",Host=");
             header.push_str(host);
         }
+        if self.environment.development {
+            header.push_str(",Env=Dev");
+        }
         let usage = *self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.write(&mut header, self.options.load_balancing);
+        // An interval alone reads nothing.
+        let refreshes_key_vault = self.options.uses_key_vault && self.options.refreshes_key_vault;
         let tags = [
             (self.options.uses_key_vault, ",UsesKeyVault"),
-            (self.options.refreshes_key_vault, ",RefreshesKeyVault"),
+            (refreshes_key_vault, ",RefreshesKeyVault"),
             (failover, ",Failover"),
             (self.pushed.load(Ordering::Relaxed), ",PushRefresh"),
         ];
@@ -173,6 +190,24 @@ mod tests {
             let correlation =
                 Correlation::new(environment(&[(OPT_OUT, value)]), TracingOptions::default());
             assert_eq!(correlation.header(0, false).is_some(), on, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_development_machine_says_so() {
+        for (variable, value, says) in [
+            ("ASPNETCORE_ENVIRONMENT", "Development", ",Env=Dev"),
+            ("DOTNET_ENVIRONMENT", "development", ",Env=Dev"),
+            ("DOTNET_ENVIRONMENT", "Production", ""),
+            ("DOTNET_ENVIRONMENT", "", ""),
+            ("ENVIRONMENT", "Development", ""),
+        ] {
+            let environment = environment(&[(variable, value), ("KUBERNETES_PORT", "y")]);
+            let correlation = Correlation::new(environment, TracingOptions::default());
+            assert_eq!(
+                correlation.header(0, false).unwrap(),
+                format!("RequestType=Startup,Host=Kubernetes{says}")
+            );
         }
     }
 

@@ -57,6 +57,23 @@ pub(super) fn check_label(label: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks a snapshot's name. It stands in a path, where the service refuses `%25` and where `.` and `..` get lost
+/// (provider-spec 1.1).
+pub(super) fn check_snapshot_name(name: &str) -> Result<()> {
+    const WHAT: &str = "snapshot name";
+    check_text(WHAT, name)?;
+    if name.trim().is_empty() {
+        return Err(refused(WHAT, name, "is empty"));
+    }
+    if name.contains('%') {
+        return Err(refused(WHAT, name, "holds a '%', which no path can carry"));
+    }
+    if matches!(name, "." | "..") {
+        return Err(refused(WHAT, name, "is one that no path can carry"));
+    }
+    Ok(())
+}
+
 /// Length and characters that the service would refuse.
 pub(super) fn check_text(what: &str, text: &str) -> Result<()> {
     if text.chars().count() > LONGEST {
@@ -168,6 +185,16 @@ mod tests {
         }
         for bad in ["*", "prod*", "a,b", "\0", "a\tb"] {
             assert!(check_label(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn snapshot_names() {
+        for fine in ["a", "release 42", "a/b", "...", ".a", "ü*,\\"] {
+            assert!(check_snapshot_name(fine).is_ok(), "{fine}");
+        }
+        for bad in ["", " ", "100%", "%2e", ".", "..", "a\nb", &"n".repeat(257)] {
+            assert!(check_snapshot_name(bad).is_err(), "{bad}");
         }
     }
 

@@ -129,7 +129,7 @@ impl Store {
         transport: Arc<Guard>,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self> {
-        check_api_version(&options.api_version)?;
+        check_api_version(&options.api_version, &options.selection)?;
         check_endpoints(&options)?;
         check_moments(&options.selection, clock.now())?;
         options.sentinels.iter().try_for_each(Sentinel::check)?;

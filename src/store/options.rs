@@ -8,7 +8,7 @@ use super::correlation::{TracingEnvironment, TracingOptions};
 use super::discovery::SrvLookup;
 use super::endpoint::Endpoint;
 use super::page::LoadLimits;
-use super::selection::Selection;
+use super::selection::{Selection, Target};
 use super::sentinel::Sentinel;
 use crate::error::{Error, Result};
 
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 pub(crate) const DEFAULT_API_VERSION: &str = "2023-11-01";
 /// The first version with page ETags, without which every check would read everything.
 const OLDEST_API_VERSION: &str = "2023-10-01";
+/// The first version that filters lists by tag. Older ones ignore tags silently and select everything
+/// (provider-spec 1.2).
+const OLDEST_WITH_TAGS: &str = "2023-11-01";
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(100);
 
 /// Everything a store needs to know.
@@ -71,8 +74,8 @@ pub(crate) fn system_dns() -> Option<Arc<dyn SrvLookup>> {
     None
 }
 
-/// Checks an api-version: a date, perhaps with a suffix, that is not too old.
-pub(super) fn check_api_version(version: &str) -> Result<()> {
+/// Checks an api-version: a date, perhaps with a suffix, that is not too old for what is selected.
+pub(super) fn check_api_version(version: &str, selection: &Selection) -> Result<()> {
     let date = version.get(..10).unwrap_or_default();
     let is_date = date.bytes().enumerate().all(|(at, byte)| match at {
         4 | 7 => byte == b'-',
@@ -90,15 +93,29 @@ pub(super) fn check_api_version(version: &str) -> Result<()> {
             "the api-version of the store must be 2023-10-01 or later: older ones have no ETags of pages",
         ));
     }
+    let queries = selection.queries();
+    if date < OLDEST_WITH_TAGS && queries.iter().any(|query| has_tags(&query.target)) {
+        return Err(Error::option(
+            "tag() of a selector needs an api_version() of 2023-11-01 or later: before it, the store ignores tags \
+             and would select everything",
+        ));
+    }
     Ok(())
+}
+
+fn has_tags(target: &Target) -> bool {
+    matches!(target, Target::Filter { tags, .. } if !tags.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SettingSelector;
 
     #[test]
     fn api_versions() {
+        let all = Selection::new(&[], &[]).unwrap();
+        let check_api_version = |version| check_api_version(version, &all);
         for fine in [
             "2023-10-01",
             DEFAULT_API_VERSION,
@@ -117,6 +134,27 @@ mod tests {
             "2023-11-01 ",
         ] {
             assert!(check_api_version(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_need_a_version_that_knows_them() {
+        let tagged = [SettingSelector::all().tag("region", "eu")];
+        let settings = Selection::new(&tagged, &[]).unwrap();
+        let flags = Selection::new(&[], &tagged).unwrap();
+        for selection in [settings, flags] {
+            for (version, fine) in [
+                ("2023-10-01", false),
+                ("2023-10-31-preview", false),
+                ("2023-11-01", true),
+                ("2024-09-01", true),
+            ] {
+                let checked = check_api_version(version, &selection);
+                assert_eq!(checked.is_ok(), fine, "{version}");
+                let said = checked.err().map_or_else(String::new, |e| e.to_string());
+                let named = said.contains("tag()") && said.contains("api_version()");
+                assert_eq!(named, !fine, "{said}");
+            }
         }
     }
 }

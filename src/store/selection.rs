@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::filter::{check_key_filter, check_label, check_text, prefixed, refused, tag_filter};
+use super::filter::{
+    check_key_filter, check_label, check_snapshot_name, check_text, prefixed, tag_filter,
+};
 use super::selector::{Filter, SelectorTarget, SettingSelector};
 use crate::error::{Error, Result};
 use crate::setting::Label;
@@ -79,10 +81,7 @@ fn targets(selector: &SettingSelector, kind: QueryKind) -> Result<Vec<Target>> {
     match &selector.target {
         SelectorTarget::Mixed(why) => Err(Error::option(*why)),
         SelectorTarget::Snapshot { name, required } => {
-            check_text("snapshot name", name)?;
-            if name.trim().is_empty() {
-                return Err(refused("snapshot name", name, "is empty"));
-            }
+            check_snapshot_name(name)?;
             Ok(vec![Target::Snapshot {
                 name: name.as_str().into(),
                 required: *required,
@@ -194,6 +193,8 @@ mod tests {
             SettingSelector::snapshot("a").label("x"),
             SettingSelector::snapshot("a").tag("x", "y"),
             SettingSelector::snapshot(""),
+            SettingSelector::snapshot("100%"),
+            SettingSelector::snapshot(".."),
             SettingSelector::all().required(),
             SettingSelector::all().label("*"),
             SettingSelector::keys("a*b"),

@@ -69,6 +69,9 @@ impl SettingSelector {
 
     /// The settings of a snapshot, as they were when it was made. Its composition must be `key`. A snapshot that
     /// does not exist gives no settings and a warning, unless it is [`required`](Self::required).
+    ///
+    /// `build()` refuses names that a request cannot carry: an empty one, `.`, `..`, one with `%` or a control
+    /// character, and one of more than 256 characters.
     #[must_use]
     pub fn snapshot(name: impl Into<String>) -> Self {
         Self {
@@ -103,6 +106,8 @@ impl SettingSelector {
 
     /// Only settings that carry this tag with this value. Up to five tags can be asked for, and all of them must
     /// match. Both texts are taken literally.
+    ///
+    /// Needs the store's default `api-version` or a later one.
     #[must_use]
     pub fn tag(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.filter("tags do not go with a snapshot", |filter| {

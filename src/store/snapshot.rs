@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use super::client::{Answer, Call, EndpointClient, Media};
+use super::filter::check_snapshot_name;
 use super::page::{Budget, Page, read_pages};
 use super::selection::Target;
 use super::wire::snapshot_info;
@@ -97,7 +98,7 @@ pub(super) async fn read_referenced(
     Ok(contents)
 }
 
-/// The snapshot that a reference names.
+/// The snapshot that a reference names. What is malformed stays so until somebody mends it.
 pub(super) fn snapshot_name(setting: &ConfigurationSetting) -> Result<Box<str>> {
     #[derive(Deserialize)]
     struct Reference {
@@ -107,12 +108,17 @@ pub(super) fn snapshot_name(setting: &ConfigurationSetting) -> Result<Box<str>> 
         .value()
         .and_then(|value| json::object::<Reference>(value.as_bytes()).ok())
         .map(|reference| reference.snapshot_name.trim().to_owned())
-        .filter(|name| !name.is_empty() && name.chars().count() <= 256);
-    name.map(String::into_boxed_str).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Reference,
-            "the snapshot reference does not name a snapshot",
+        .filter(|name| !name.is_empty());
+    let malformed = |message: &'static str| {
+        let error = Error::new(ErrorKind::Reference, message);
+        error.with_setting(setting.key(), setting.label().as_str())
+    };
+    let name = name.ok_or_else(|| malformed("the snapshot reference does not name a snapshot"))?;
+    check_snapshot_name(&name).map_err(|_| {
+        malformed(
+            "the snapshot reference names what cannot be a snapshot: more than 256 characters, a control \
+             character, '%', '.' or '..'",
         )
-        .with_setting(setting.key(), setting.label().as_str())
-    })
+    })?;
+    Ok(name.into_boxed_str())
 }

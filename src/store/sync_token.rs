@@ -1,17 +1,23 @@
 //! Sync tokens: what makes a read see the writes that this process already knows of (provider-spec 1.9).
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 const MOST_TOKENS: usize = 16;
+/// Of a header that comes in, and of the one that goes out: a server refuses requests with larger ones (431), and then
+/// all of them, for nothing else would make the header shorter.
 const LONGEST_HEADER: usize = 4096;
 
-/// The tokens of one endpoint. A response without tokens changes nothing; a malformed token is ignored.
+/// The tokens of one endpoint, the one that was taken longest ago first. A response without tokens changes nothing; a
+/// malformed token is ignored; what does not fit beside newer ones is forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct SyncTokens(Mutex<BTreeMap<Box<str>, Token>>);
+pub(crate) struct SyncTokens(Mutex<Vec<Token>>);
 
-/// A token's value and its sequence number.
-type Token = (Box<str>, u64);
+#[derive(Debug)]
+struct Token {
+    id: Box<str>,
+    value: Box<str>,
+    number: u64,
+}
 
 impl SyncTokens {
     /// Takes over the tokens of a header or an event, each only if its sequence number is greater than the one
@@ -23,13 +29,22 @@ impl SyncTokens {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = false;
         for (id, value, number) in header.split(',').filter_map(token) {
-            let newer = known.get(id).is_none_or(|(_, at_hand)| number > *at_hand);
-            let room = known.len() < MOST_TOKENS || known.contains_key(id);
-            if newer && room {
-                known.insert(id.into(), (value.into(), number));
-                taken = true;
+            let at_hand = known.iter().position(|token| *token.id == *id);
+            if at_hand.is_some_and(|at| known[at].number >= number) {
+                continue;
             }
+            if let Some(at) = at_hand {
+                known.remove(at);
+            }
+            known.push(Token {
+                id: id.into(),
+                value: value.into(),
+                number,
+            });
+            taken = true;
         }
+        let too_many = excess(&known);
+        known.drain(..too_many);
         taken
     }
 
@@ -38,10 +53,22 @@ impl SyncTokens {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tokens: Vec<String> = known
             .iter()
-            .map(|(id, (value, _))| format!("{id}={value}"))
+            .map(|token| format!("{}={}", token.id, token.value))
             .collect();
         (!tokens.is_empty()).then(|| tokens.join(","))
     }
+}
+
+/// How many of the oldest tokens have no room.
+fn excess(tokens: &[Token]) -> usize {
+    let mut length = 0;
+    let fits = |token: &&Token| {
+        // With `=` and a comma.
+        length += token.id.len() + token.value.len() + 2;
+        length <= LONGEST_HEADER + 1
+    };
+    let kept = tokens.iter().rev().take(MOST_TOKENS).take_while(fits);
+    tokens.len() - kept.count()
 }
 
 /// `<id>=<value>;sn=<number>`; the value may end in `=`.
@@ -85,9 +112,39 @@ mod tests {
             assert!(!tokens.merge(bad), "{bad:?}");
         }
         assert!(!tokens.merge(&format!("x={};sn=1", "y".repeat(5000))));
+    }
+
+    #[test]
+    fn f21_the_oldest_go_when_there_are_too_many() {
+        let tokens = SyncTokens::default();
         for number in 0..100 {
             tokens.merge(&format!("id{number}=v;sn={number}"));
+            // In use all the time, so never the oldest.
+            tokens.merge(&format!("used=v{number};sn={number}"));
         }
-        assert_eq!(tokens.header().unwrap().split(',').count(), MOST_TOKENS);
+        let expected: Vec<String> = (85..100).map(|number| format!("id{number}=v")).collect();
+        assert_eq!(
+            tokens.header().unwrap(),
+            format!("{},used=v99", expected.join(","))
+        );
+    }
+
+    #[test]
+    fn f21_the_header_that_goes_out_is_bounded_too() {
+        let tokens = SyncTokens::default();
+        let merge = |id: &str, length: usize| {
+            let value = "y".repeat(length);
+            assert!(tokens.merge(&format!("{id}={value};sn=1")), "{id}");
+            tokens.header().unwrap()
+        };
+        for id in ["a", "b", "c", "d"] {
+            merge(id, 1_000);
+        }
+        // 4 * 1,002 and three commas; of what is left, exactly all.
+        assert_eq!(merge("e", LONGEST_HEADER - 4_011 - 3).len(), LONGEST_HEADER);
+        let header = merge("f", 1);
+        assert!(header.starts_with("b=y") && header.ends_with(",f=y"));
+        let header = merge("g", LONGEST_HEADER - "g=;sn=1".len());
+        assert!(header.starts_with("f=y,g=y") && header.len() <= LONGEST_HEADER);
     }
 }

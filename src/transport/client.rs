@@ -14,6 +14,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Client, ClientBuilder};
 use url::Url;
 
+use super::addresses::{CONNECT, SystemNames};
 use super::policy::is_local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::task::blocking;
@@ -25,7 +26,7 @@ pub(crate) type HttpHook = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + S
 /// The times of a client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// For TCP and TLS together; of several addresses of one family each gets its share.
+    /// For TCP and TLS together; of several addresses of one family each gets its share (see [`SystemNames`]).
     pub(super) connect: Duration,
     /// Longer than any gap between two packets of a healthy answer.
     pub(super) read: Duration,
@@ -39,7 +40,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) const DEFAULT: Self = Self {
-        connect: Duration::from_secs(8),
+        connect: CONNECT,
         read: Duration::from_secs(10),
         idle: Duration::from_secs(90),
         ping: Duration::from_secs(20),
@@ -60,7 +61,7 @@ pub(crate) fn reqwest_transport(hook: Option<&HttpHook>) -> Result<Arc<dyn HttpC
 }
 
 fn build(hook: Option<&HttpHook>, direct: bool, pace: Pace) -> Result<Client> {
-    let builder = ClientBuilder::new();
+    let builder = ClientBuilder::new().dns_resolver(Arc::new(SystemNames));
     let builder = match hook {
         Some(hook) => hook(builder),
         None => builder,

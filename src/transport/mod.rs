@@ -1,6 +1,7 @@
 //! The one door to the network: a client without redirects, retries or unbounded waits, behind a guard that
 //! knows which hosts may be asked at all.
 
+mod addresses;
 mod client;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -12,6 +13,8 @@ mod retry_after;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use addresses::in_turns;
 pub(crate) use client::{HttpHook, reqwest_transport};
 pub(crate) use guard::Guard;
 pub(crate) use limits::{HostLimits, Limits};

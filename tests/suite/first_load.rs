@@ -3,7 +3,7 @@
 use config::Config;
 use config_azure::{
     AppConfiguration, ErrorKind, KeyVaultOptions, ReadLimiter, Secret, SecretErrorKind,
-    StartupOptions, from_config,
+    SettingSelector, StartupOptions, from_config,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
@@ -191,6 +191,18 @@ fn options_that_cannot_work_are_refused_without_io() {
         .contains("https")
     );
     refused(new().endpoint("https://contoso.azconfig.io").anonymous());
+    let stored = || {
+        let builder = new().endpoint("https://contoso.azconfig.io");
+        builder.credential(credential())
+    };
+    for name in ["100%", "..", "."] {
+        refused(stored().select(SettingSelector::snapshot(name)));
+    }
+    let tagged = stored()
+        .api_version("2023-10-01")
+        .feature_flags(SettingSelector::all().tag("region", "eu"));
+    let said = refused(tagged);
+    assert!(said.contains("tag()") && said.contains("api_version()"));
     refused(new().connection_string("Endpoint=https://contoso.azconfig.io;Id=a"));
     refused(
         new().connection_string("Endpoint=https://contoso.azconfig.io;Id=a;Id=b;Secret=c2VjcmV0"),

@@ -19,6 +19,7 @@ mod push;
 mod refresh_calls;
 mod refreshing;
 mod secrecy;
+mod signing_in;
 mod start;
 mod supply_chain;
 mod support;

@@ -1,12 +1,14 @@
 //! How a handle starts: turned off, without a runtime, without TLS, slowly, and within its bounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, ErrorKind, RefreshOutcome, SettingSelector, SkipReason, StartupOptions,
+    AppConfiguration, ErrorKind, KeyVaultOptions, MapResolver, RefreshOutcome, SettingSelector,
+    SkipReason, StartupOptions, VaultOptions,
 };
-use config_azure_emulator::{Emulator, Fault, Route};
+use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use tokio::time::Instant;
 
 use crate::{events, support};
@@ -79,6 +81,82 @@ async fn a_start_that_takes_long_says_why_within_two_seconds() {
             said.iter().all(|word| text.contains(word)),
             "{said:?}: {text}"
         );
+    }
+}
+
+/// The vault is as good a reason to wait as the store, and is named as clearly.
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_is_named_in_the_warning_and_in_the_error() {
+    let (events, _collecting) = events::capture("config_azure=warn");
+    let emulator = support::world_in_memory();
+    let (vault, store) = (emulator.vault("kv-orders"), emulator.store("contoso"));
+    for number in 1..=4 {
+        let name = format!("license-{number}");
+        vault.set_secret(&name, "hunter2");
+        store.set_reference(&name, Some("prod"), &vault.secret_uri(&name));
+    }
+    let kv = "kv-orders.vault.azure.net";
+    let faults = emulator.faults();
+    faults.script(Route::any().host(kv), Fault::Hang, None);
+    let seconds = StartupOptions::new().deadline(Duration::from_secs(5));
+    let few = support::in_memory(&emulator).startup(seconds.clone());
+    let error = few.load().await.expect_err("no answer").to_string();
+    let warning = events.text();
+    for said in [&warning, &error] {
+        assert!(said.contains("contoso.azconfig.io"), "{said}");
+        let named = format!("db:password: no answer yet: {kv}/db-password");
+        assert!(said.contains(&named), "{said}");
+        assert!(
+            !said.contains("more") && !said.contains("kv-shared"),
+            "{said}"
+        );
+    }
+    assert!(warning.contains("still waiting"), "{warning}");
+
+    // Three of five are enough for a line.
+    let labels = SettingSelector::all().labels(["", "prod"]);
+    let many = support::in_memory(&emulator)
+        .select(labels)
+        .startup(seconds.clone());
+    let error = many.load().await.expect_err("no answer");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let error = error.to_string();
+    assert_eq!(error.matches("no answer yet").count(), 3, "{error}");
+    assert!(error.contains("; and 2 more"), "{error}");
+
+    // The store's failure is over, so it is not what the start ended with.
+    let unavailable = Fault::status(503).retry_after(4);
+    faults.script(Route::store_list(), unavailable, Some(1));
+    let startup = seconds.deadline(Duration::from_secs(12));
+    let late = support::in_memory(&emulator).startup(startup);
+    let error = late.load().await.expect_err("no answer").to_string();
+    assert!(
+        error.contains("kv-orders.vault.azure.net/db-password"),
+        "{error}"
+    );
+    assert!(!error.contains("503"), "{error}");
+}
+
+/// Time does not mend a reference that names nothing, so it is neither tried again nor forgiven.
+#[tokio::test(start_paused = true)]
+async fn a_malformed_snapshot_reference_fails_at_once() {
+    let emulator = support::world_in_memory();
+    let reference = r#"application/json; profile="https://azconfig.io/mime-profiles/snapshot-ref"; charset=utf-8"#;
+    let setting = Setting::new("release", r#"{"snapshot_nam":"x"}"#).content_type(reference);
+    emulator.store("contoso").put(setting);
+    for startup in [
+        StartupOptions::new(),
+        StartupOptions::new().fail_fast(),
+        StartupOptions::new().optional(),
+    ] {
+        emulator.log().clear();
+        let began = Instant::now();
+        let load = support::in_memory(&emulator).startup(startup).load();
+        let error = load.await.expect_err("a reference to nothing");
+        assert_eq!(error.kind(), ErrorKind::Reference, "{error}");
+        assert_eq!(error.key(), Some("release"));
+        assert_eq!(emulator.log().count(Route::store()), 1, "asked once");
+        assert!(began.elapsed() < Duration::from_secs(1), "at once");
     }
 }
 
@@ -177,6 +255,43 @@ async fn an_emulator_on_loopback_needs_neither_tls_nor_a_credential() {
             .iter()
             .all(|entry| entry.authorization_scheme.is_none())
     );
+}
+
+/// How a handle is set up, as the service is told of it.
+#[tokio::test(start_paused = true)]
+async fn the_tracing_header_tells_of_key_vault_only_if_it_can_be_read() {
+    let emulator = support::world_in_memory();
+    let new = KeyVaultOptions::new;
+    let own_vault = VaultOptions::new("kv-orders").credential(emulator.credential());
+    let resolver = Arc::new(MapResolver::new());
+    let both = ",UsesKeyVault,RefreshesKeyVault";
+    for (options, token, told) in [
+        (new(), false, ""),
+        (new(), true, both),
+        (new().no_refresh(), true, ",UsesKeyVault"),
+        (new().credential(emulator.credential()), false, both),
+        (new().vault(own_vault), false, both),
+        (new().resolver(resolver), false, both),
+    ] {
+        emulator.log().clear();
+        let builder = AppConfiguration::builder()
+            .connection_string(emulator.store("contoso").connection_string())
+            .transport(emulator.transport())
+            .environment(|name| (name == "DOTNET_ENVIRONMENT").then(|| "Development".to_owned()))
+            .select(SettingSelector::keys("db:host"))
+            .key_vault(options);
+        let builder = match token {
+            true => builder.credential(emulator.credential()),
+            false => builder,
+        };
+        builder.load().await.expect("a load");
+        let entry = &emulator.log().entries()[0];
+        let header = entry.headers.get("correlation-context");
+        assert_eq!(
+            header.and_then(|value| value.to_str().ok()),
+            Some(format!("RequestType=Startup,Env=Dev{told}").as_str())
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -344,3 +344,16 @@ fn one_event_says_who_signed_in_and_why() {
     }
     assert!(!event.contains("token of az"));
 }
+
+/// The library's error for it says only that no identity is assigned; the reason is in the answer's body.
+#[tokio::test(start_paused = true)]
+async fn an_audience_that_is_unknown_is_not_taken_for_a_machine_without_identity() {
+    let world = machine(&[], true, Tools::with("az", 0, az_token()));
+    world
+        .emulator
+        .identity()
+        .remove_resource("https://vault.azure.net");
+    let error = token(&world.credential).await.unwrap_err();
+    assert!(error.contains("AADSTS500011"), "{error}");
+    assert_eq!(world.tools.runs.load(Ordering::Relaxed), 0);
+}

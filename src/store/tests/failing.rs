@@ -83,7 +83,9 @@ async fn asked_three_times(status: u16) {
     assert_eq!(error.status(), Some(status));
     assert!(error.is_transient(), "{status}");
     assert_eq!(world.requests(Route::any()), 3, "{status}");
-    assert!(start.elapsed() < Duration::from_secs(1));
+    // Two pauses, each within its step: 1 s and 2 s if throttled, otherwise 250 and 500 ms.
+    let most = if status == 429 { 3_000 } else { 750 };
+    assert!(start.elapsed() <= Duration::from_millis(most + 10));
     world.emulator.faults().clear();
     world
         .emulator
@@ -95,6 +97,26 @@ async fn asked_three_times(status: u16) {
 #[tokio::test(start_paused = true)]
 async fn f04_throttled_without_a_header() {
     asked_three_times(429).await;
+    // From 1 s, doubled, and each with full jitter: of 40 runs, some wait long and some hardly at all.
+    let mut pauses = [Vec::new(), Vec::new()];
+    for _ in 0..40 {
+        let world = one_setting();
+        let throttled = Fault::status(429);
+        let faults = world.emulator.faults();
+        faults.script(Route::store_list(), throttled, Some(2));
+        world.load().await;
+        let entries = world.emulator.log().entries();
+        assert_eq!(entries.len(), 3);
+        for (at, pair) in entries.windows(2).enumerate() {
+            pauses[at].push(pair[1].instant.duration_since(pair[0].instant));
+        }
+    }
+    for (step, pauses) in [1_000, 2_000].into_iter().zip(pauses) {
+        let step = Duration::from_millis(step);
+        let (least, most) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+        assert!(*most <= step + Duration::from_millis(10), "{most:?}");
+        assert!(*most > step / 2 && *least < step / 2, "{least:?} {most:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

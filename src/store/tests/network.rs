@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use config_azure_emulator::{Direction, Emulator, Proxy, Route, Toxic};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::net::TcpListener;
+#[cfg(target_os = "linux")]
+use tokio::net::TcpStream;
 
 use super::shown;
 use crate::error::ErrorKind;
@@ -13,11 +16,11 @@ use crate::store::{
     ConnectionString, Scope, Selection, Store, StoreCredential, StoreOptions, Walk,
 };
 use crate::time::SystemClock;
-use crate::transport::{Guard, HostPolicy, HttpHook, Limits, reqwest_transport};
+use crate::transport::{Guard, HostPolicy, HttpHook, Limits, in_turns, reqwest_transport};
 
 const HOST: &str = "contoso.azconfig.io";
 
-/// Names that lead where the test says, at the time of each connection.
+/// Names that lead where the test says, at the time of each connection, in turns as those of the system do.
 #[derive(Clone, Default)]
 struct Names(Arc<Mutex<Vec<SocketAddr>>>);
 
@@ -29,7 +32,7 @@ impl Names {
 
 impl Resolve for Names {
     fn resolve(&self, _: Name) -> Resolving {
-        let addresses: Addrs = Box::new(self.0.lock().unwrap().clone().into_iter());
+        let addresses: Addrs = Box::new(in_turns(&self.0.lock().unwrap()).into_iter());
         Box::pin(async { Ok(addresses) })
     }
 }
@@ -129,10 +132,40 @@ async fn f54_an_address_that_changes_is_followed() {
     assert_eq!(other.connections(), 1);
 }
 
+/// An address that answers no SYN, as a firewall that drops packets: on Linux, a listener whose queue is full. What fills
+/// the queue comes with it.
+#[cfg(target_os = "linux")]
+async fn black_hole() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    let patience = Duration::from_millis(300);
+    let connect = || tokio::time::timeout(patience, TcpStream::connect(address));
+    while let Ok(connected) = connect().await {
+        queued.push(connected.unwrap());
+        assert!(queued.len() < 16, "the queue has no end");
+    }
+    (address, (listener, queued))
+}
+
+/// With half of the 8 s for connecting, as the connector would have it, the answer would come too late.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn f55_the_second_address_serves_if_the_first_swallows_packets() {
+    let network = Network::with_limits(Duration::from_secs(3)).await;
+    let (hole, _full) = black_hole().await;
+    network.names.lead_to(&[hole, network.proxy.address()]);
+    assert_eq!(network.loads().await.unwrap(), ALL);
+    assert_eq!(network.requests(), 2);
+    assert_eq!(network.proxy.connections(), 1, "at the first attempt");
+}
+
 #[tokio::test]
 async fn f55_the_second_address_serves_if_the_first_is_dead() {
     let network = Network::new().await;
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let dead = closed.local_addr().unwrap();
     drop(closed);
     network.names.lead_to(&[dead, network.proxy.address()]);

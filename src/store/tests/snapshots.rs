@@ -230,17 +230,20 @@ async fn a_malformed_reference_is_an_error_that_names_it() {
         "{}",
         "{\"snapshot_name\":5}",
         "{\"snapshot_name\":\" \"}",
+        "{\"snapshot_name\":\"hunter2%\"}",
+        "{\"snapshot_name\":\"..\"}",
         "[]",
         "",
     ] {
         let shelf = Shelf::default();
         shelf.settings(&[reference("r", value)]);
-        let (_, store) = shelf.client(&[]);
+        let (transport, store) = shelf.client(&[]);
         let error = load(&store).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.key()),
             (ErrorKind::Reference, Some("r"))
         );
+        assert_eq!(transport.take().len(), 1, "nothing is asked for it");
         assert!(!format!("{error:?}").contains("hunter2"));
         assert!(!error.is_transient());
     }

@@ -88,9 +88,13 @@ impl TokenFailure {
         reply
     }
 
-    /// As a managed identity endpoint words it.
+    /// As a managed identity endpoint words it: a refusal of Entra ID's is passed on with its code.
     pub(super) fn into_managed_reply(self) -> Reply {
-        let body = json!({"error": self.error, "error_description": self.message});
+        let description = match self.code {
+            Some(code) => format!("AADSTS{code}: {}", self.message),
+            None => self.message,
+        };
+        let body = json!({"error": self.error, "error_description": description});
         let mut reply = Reply::new(self.status, body);
         reply.retry_after = self.retry_after;
         reply
