@@ -112,7 +112,7 @@ impl State {
         self.record(setting, now)
     }
 
-    /// Locks or unlocks; the ETag changes only if the state does.
+    /// Locks or unlocks; ETag and time of the last change are new only if the state is.
     pub(crate) fn lock(
         &mut self,
         name: &Name,
@@ -126,6 +126,7 @@ impl State {
         let mut setting = Setting::clone(&found);
         setting.locked = locked;
         setting.etag = random_etag();
+        setting.last_modified = now;
         Some(self.record(setting, now))
     }
 
