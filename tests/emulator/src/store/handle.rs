@@ -264,7 +264,9 @@ impl StoreHandle {
         self.guard(|gate| gate.forbidden = on)
     }
 
-    /// The audiences that a token may be for, instead of the public cloud's.
+    /// The audiences that a token may be for, instead of those of the cloud that the host's name tells: for
+    /// `contoso.azconfig.azure.us` `https://azconfig.azure.us` and `https://appconfig.azure.us`, for a custom domain
+    /// the public cloud's.
     pub fn audiences(&self, audiences: &[&str]) -> &Self {
         let audiences = audiences.iter().map(|&a| a.to_owned()).collect();
         self.guard(|gate| gate.audiences = audiences)
