@@ -22,7 +22,7 @@ pub enum Fault {
     Delay(Duration),
     /// Never an answer, and the connection stays open.
     Hang,
-    /// The connection ends without an answer.
+    /// The connection ends without an answer: over HTTP/2 to the other requests on it either.
     Drop,
     /// In memory: no connection could be made. On a socket: as [`Drop`](Fault::Drop).
     Refuse,

@@ -10,9 +10,9 @@ const RFC1123: &[BorrowedFormatItem<'static>] = format_description!(
 const PLAIN: &[BorrowedFormatItem<'static>] = format_description!(
     "[year]-[month]-[day][optional [T]][optional [ ]][hour]:[minute]:[second][optional [.[subsecond]]][optional [Z]]"
 );
-/// As the official Python client writes it.
+/// As the official Python client writes it, and the Azure CLI, without fractions.
 const PYTHON: &[BorrowedFormatItem<'static>] = format_description!(
-    "[month repr:short], [day] [year] [hour]:[minute]:[second].[subsecond] GMT"
+    "[month repr:short], [day] [year] [hour]:[minute]:[second][optional [.[subsecond]]] GMT"
 );
 
 /// `Tue, 18 Apr 2023 05:50:16 GMT`.
@@ -22,7 +22,7 @@ pub(crate) fn format(date: OffsetDateTime) -> String {
 }
 
 /// Reads a date as leniently as the service: RFC 1123, the ISO form with fractions that some clients send, or the
-/// form that the Python client signs.
+/// form that the Python client and the Azure CLI sign.
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
     time::PrimitiveDateTime::parse(text, RFC1123)
         .or_else(|_| time::PrimitiveDateTime::parse(text, PLAIN))
@@ -45,6 +45,7 @@ mod tests {
         assert_eq!(parse("2019-11-14 09:47:43.724895"), Some(precise));
         assert_eq!(parse("Nov, 14 2019 09:47:43.724895 GMT"), Some(precise));
         assert_eq!(parse("2019-11-14T09:47:43Z"), Some(date));
+        assert_eq!(parse("Nov, 14 2019 09:47:43 GMT"), Some(date));
         assert_eq!(parse("yesterday"), None);
     }
 }

@@ -71,6 +71,24 @@ async fn replicas_are_published_as_the_service_does() {
 }
 
 #[tokio::test]
+async fn a_replica_that_is_taken_away_is_published_no_more() {
+    let server = DnsServer::start().await.expect("start");
+    let (here, there) = ("contoso.azconfig.io", "fabrikam.azconfig.io");
+    server.set_replicas(here, here, &["east.azconfig.io", "west.azconfig.io"]);
+    server.set_replicas(there, there, &["north.azconfig.io"]);
+    server.set_replicas(here, "Contoso.azconfig.io.", &["west.azconfig.io"]);
+    let resolver = resolver(&server);
+    for (name, expected) in [
+        ("_alt0._tcp.contoso.azconfig.io.", Some("west")),
+        ("_alt1._tcp.contoso.azconfig.io.", None),
+        ("_alt0._tcp.fabrikam.azconfig.io.", Some("north")),
+    ] {
+        let expected = expected.map(|host| vec![format!("0 0 443 {host}.azconfig.io.")]);
+        assert_eq!(srv(&resolver, name).await, expected, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn hostile_answers_reach_the_resolver() {
     let server = DnsServer::start().await.expect("start");
     let many: Vec<_> = (0..30)

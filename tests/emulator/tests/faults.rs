@@ -164,6 +164,26 @@ async fn on_sockets_answers_are_dropped_cut_and_slow() {
 }
 
 #[tokio::test]
+async fn on_sockets_a_dropped_request_takes_the_whole_connection_along() {
+    for fault in [Fault::Drop, Fault::Refuse] {
+        let (emulator, client) = on_sockets(false).await;
+        let connections = || emulator.log().connections("contoso.azconfig.io");
+        let answer = client.get(URL).send().await.expect("answer");
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+        emulator.faults().script(Route::any(), Fault::Hang, Some(1));
+        let other = tokio::spawn(client.get(URL).send());
+        emulator.log().wait_for(Route::store_item(), 2).await;
+        assert_eq!(connections(), 1, "both requests share it");
+        emulator.faults().script(Route::any(), fault, Some(1));
+        assert!(client.get(URL).send().await.is_err());
+        assert!(client.get(URL).send().await.is_ok());
+        assert_eq!(connections(), 2, "the first one is gone");
+        assert!(other.await.expect("no panic").is_err());
+        emulator.log().wait_idle().await;
+    }
+}
+
+#[tokio::test]
 async fn on_sockets_a_hung_request_ends_with_its_client() {
     let (emulator, client) = on_sockets(false).await;
     emulator.faults().script(Route::any(), Fault::Hang, Some(1));

@@ -2,6 +2,7 @@
 
 mod common;
 
+use azure_core::credentials::TokenCredential as _;
 use common::{Call, get, header, sign, signed, text};
 use config_azure_emulator::{Emulator, StoreHandle};
 use time::{Duration, OffsetDateTime};
@@ -82,6 +83,34 @@ async fn every_signed_byte_counts() {
     });
     for call in [elsewhere, reordered, put, body, hash, host, signature] {
         assert_eq!(refused(&emulator, &call).await, "Invalid Signature");
+    }
+}
+
+#[tokio::test]
+async fn every_cloud_has_audiences_of_its_own() {
+    let public = ["https://azconfig.io", "https://appconfig.azure.com"];
+    let us = ["https://azconfig.azure.us", "https://appconfig.azure.us"];
+    let cn = ["https://azconfig.azure.cn", "https://appconfig.azure.cn"];
+    for (host, own) in [
+        ("contoso.azconfig.io", public),
+        ("contoso.appconfig.azure.com", public),
+        ("settings.contoso.com", public),
+        ("contoso.azconfig.azure.us", us),
+        ("contoso.appconfig.azure.us", us),
+        ("contoso.azconfig.azure.cn", cn),
+        ("appconfig.contoso.azconfig.azure.cn", cn),
+    ] {
+        let emulator = Emulator::builder().store(host).in_memory();
+        let url = format!("https://{host}/keys?api-version=2023-11-01");
+        for audience in [public, us, cn].concat() {
+            let scope = format!("{audience}/.default");
+            let token = emulator.credential().get_token(&[&scope], None).await;
+            let token = token.expect("a token").token.secret().to_owned();
+            let call = Call::new("GET", &url).header("authorization", &format!("Bearer {token}"));
+            let expected = if own.contains(&audience) { 200 } else { 401 };
+            let (status, ..) = get(&emulator, &call).await;
+            assert_eq!(status, expected, "{host}: {audience}");
+        }
     }
 }
 

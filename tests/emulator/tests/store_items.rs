@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Call, get, header, text};
 use config_azure_emulator::{Emulator, Setting, StoreHandle};
 use serde_json::Value;
@@ -134,6 +136,32 @@ async fn a_locked_setting_cannot_be_changed() {
     assert_eq!(text(&emulator, "DELETE", &lock).await.0, 200);
     assert_eq!(text(&emulator, "DELETE", &item("a")).await.0, 200);
     assert_eq!(text(&emulator, "GET", &lock).await.0, 405);
+}
+
+#[tokio::test(start_paused = true)]
+async fn locks_count_as_changes_only_where_they_change_something() {
+    let (emulator, store) = world();
+    store.set("a", None, "1");
+    let lock = format!("{STORE}/locks/a?api-version=1.0");
+    let mut before = store.get("a", None).expect("a");
+    for (method, changes) in [
+        ("DELETE", false),
+        ("PUT", true),
+        ("PUT", false),
+        ("DELETE", true),
+    ] {
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let (_, headers, _) = text(&emulator, method, &lock).await;
+        let after = store.get("a", None).expect("a");
+        assert_eq!(after.etag != before.etag, changes, "{method}");
+        assert_eq!(
+            after.last_modified > before.last_modified,
+            changes,
+            "{method}"
+        );
+        assert_eq!(header(&headers, "etag"), format!("\"{}\"", after.etag));
+        before = after;
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Call, get, header, signed, text};
-use config_azure_emulator::{Emulator, StoreHandle};
+use config_azure_emulator::{Emulator, NewSnapshot, StoreHandle};
 
 fn world() -> (Emulator, StoreHandle, StoreHandle) {
     let emulator = Emulator::builder()
@@ -118,6 +118,63 @@ async fn a_list_of_a_lagging_replica_is_of_one_moment() {
         text(&emulator, "GET", &url).await.2.contains("key0"),
         "deletions lag too"
     );
+}
+
+fn snapshot_url(store: &StoreHandle, path: &str) -> String {
+    format!("{}/{path}api-version=2023-10-01", store.endpoint())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lagging_replica_has_not_heard_of_a_new_snapshot_unless_its_own_token_says_so() {
+    let (emulator, store, replica) = world();
+    replica.lag(Duration::from_secs(60));
+    store.set("title", None, "Shop");
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let order = NewSnapshot::new("s1").filter("*", None);
+    let order = order.ready_in(Duration::from_secs(30));
+    store.create_snapshot(order).expect("a good order");
+    let paths = [
+        "snapshots/s1?",
+        "snapshots?",
+        "operations?snapshot=s1&",
+        "kv?snapshot=s1&",
+    ];
+    let shown = async |token: Option<String>| {
+        let mut answers = Vec::new();
+        for path in paths {
+            let mut call = Call::new("GET", &snapshot_url(&replica, path));
+            if let Some(token) = &token {
+                call = call.header("sync-token", token.split(";sn=").next().expect("a token"));
+            }
+            let (status, _, body) = get(&emulator, &call).await;
+            let there = ["provisioning", "Running", "ready", "Succeeded", "Shop"];
+            let there = there.iter().find(|word| body.contains(*word));
+            answers.push((status, there.copied().unwrap_or_default()));
+        }
+        answers
+    };
+    let nothing = [(404, ""), (200, ""), (404, ""), (200, "")];
+    let making = [
+        (200, "provisioning"),
+        (200, "provisioning"),
+        (200, "Running"),
+        (200, ""),
+    ];
+    let ready = [
+        (200, "ready"),
+        (200, "ready"),
+        (200, "Succeeded"),
+        (200, "Shop"),
+    ];
+    assert_eq!(shown(None).await, nothing);
+    assert_eq!(shown(Some(replica.sync_token())).await, making);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(shown(None).await, nothing);
+    assert_eq!(shown(Some(replica.sync_token())).await, ready);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(shown(None).await, making);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(shown(None).await, ready);
 }
 
 #[tokio::test]

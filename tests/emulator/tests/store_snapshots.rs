@@ -295,3 +295,34 @@ async fn a_page_of_the_past_has_both_links() {
         "{link}"
     );
 }
+
+fn sequence(headers: &http::HeaderMap) -> u64 {
+    let token = header(headers, "sync-token");
+    let (_, number) = token.rsplit_once("sn=").expect("a sequence number");
+    number.parse().expect("a number")
+}
+
+#[tokio::test]
+async fn snapshots_count_in_sync_tokens_when_ordered_made_archived_and_taken_back() {
+    let (emulator, store) = world();
+    let body = r#"{"filters":[{"key":"*"}]}"#;
+    let put = Call::new("PUT", &url("snapshots/s1")).json(body);
+    let (status, headers, _) = get(&emulator, &put).await;
+    assert_eq!(
+        (status, sequence(&headers)),
+        (201, 5),
+        "after four settings"
+    );
+    let (_, headers, body) = text(&emulator, "GET", &url("operations?snapshot=s1")).await;
+    assert_eq!(sequence(&headers), 6, "{body}");
+    assert!(body.contains("Succeeded"), "{body}");
+    for (status, expected) in [("archived", 7), ("ready", 8)] {
+        let change = format!(r#"{{"status":"{status}"}}"#);
+        let patch = Call::new("PATCH", &url("snapshots/s1")).json(&change);
+        let (_, headers, body) = get(&emulator, &patch).await;
+        assert_eq!(sequence(&headers), expected, "{body}");
+    }
+    assert!(store.sync_token().ends_with(";sn=8"));
+    let revisions = json(&emulator, "revisions").await;
+    assert_eq!(revisions["items"].as_array().map(Vec::len), Some(4));
+}

@@ -125,9 +125,13 @@ impl DnsServer {
     }
 
     /// Publishes the replicas of a store as the service does: `_origin._tcp.HOST` names the origin, and
-    /// `_alt0._tcp.ORIGIN`, `_alt1._tcp.ORIGIN`, ... one replica each.
+    /// `_alt0._tcp.ORIGIN`, `_alt1._tcp.ORIGIN`, ... one replica each. Replicas that were published before and are
+    /// not among these exist no more.
     pub fn set_replicas(&self, host: &str, origin: &str, replicas: &[&str]) {
         let srv = |target: &str| DnsAnswer::Srv(vec![Srv::new(target)]);
+        let alternates = canonical(&format!("._tcp.{origin}"));
+        lock(&self.zone.answers)
+            .retain(|name, _| !(name.starts_with("_alt") && name.ends_with(&alternates)));
         self.set(&format!("_origin._tcp.{host}"), srv(origin));
         for (number, replica) in replicas.iter().enumerate() {
             self.set(&format!("_alt{number}._tcp.{origin}"), srv(replica));

@@ -16,26 +16,31 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 
 use crate::fault::Delivery;
 use crate::world::{Outcome, Site, World};
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Serves HTTP/1.1 or HTTP/2 on `stream` until the client has had enough.
+/// Serves HTTP/1.1 or HTTP/2 on `stream` until the client has had enough, or a fault ends the connection.
 pub(super) async fn serve<S>(stream: S, scheme: &'static str, world: Arc<World>, site: Arc<Site>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let broken = Arc::new(Notify::new());
+    let end = broken.clone();
     let service = service_fn(move |request| {
-        let (world, site) = (world.clone(), site.clone());
-        async move { respond(request, scheme, &world, &site).await }
+        let (world, site, broken) = (world.clone(), site.clone(), broken.clone());
+        async move { respond(request, scheme, &world, &site, &broken).await }
     });
-    let executor = TokioExecutor::new();
-    // A client that breaks off is no error of ours.
-    let _ = auto::Builder::new(executor)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let server = auto::Builder::new(TokioExecutor::new());
+    tokio::select! {
+        biased;
+        () = end.notified() => {}
+        // A client that breaks off is no error of ours.
+        _ = server.serve_connection(TokioIo::new(stream), service) => {}
+    }
 }
 
 async fn respond(
@@ -43,6 +48,7 @@ async fn respond(
     scheme: &str,
     world: &World,
     site: &Site,
+    broken: &Notify,
 ) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -57,7 +63,9 @@ async fn respond(
             Ok(deliver(response, delivery))
         }
         Outcome::Dropped | Outcome::Refused => {
-            Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+            // An error would end the request alone over HTTP/2; this waits for the connection to go.
+            broken.notify_one();
+            std::future::pending().await
         }
     }
 }

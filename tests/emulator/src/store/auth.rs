@@ -29,11 +29,8 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(host: &str, issuer: Arc<TokenIssuer>) -> Self {
-        let audiences = ["https://azconfig.io", "https://appconfig.azure.com"];
-        let audiences = audiences.map(str::to_owned).into_iter();
-        let own = format!("https://{host}");
         Self {
-            audiences: audiences.chain([own]).collect(),
+            audiences: audiences(host),
             keys: new_keys(),
             anonymous: false,
             forbidden: false,
@@ -85,6 +82,26 @@ impl Gate {
             "HMAC-SHA256, Bearer error=\"invalid_token\", error_description=\"Authorization token failed validation\"",
         ))
     }
+}
+
+/// The audiences of the host's cloud, and the host itself. A custom domain is of the public cloud.
+fn audiences(host: &str) -> Vec<String> {
+    let mut rest = host;
+    let mut cloud = None;
+    while let Some((label, suffix)) = rest.split_once('.') {
+        if let "azconfig" | "appconfig" = label {
+            cloud = Some(suffix);
+        }
+        rest = suffix;
+    }
+    let [old, new] = match cloud {
+        None | Some("io" | "azure.com") => {
+            ["azconfig.io", "appconfig.azure.com"].map(str::to_owned)
+        }
+        Some(cloud) => ["azconfig", "appconfig"].map(|name| format!("{name}.{cloud}")),
+    };
+    let all = [old, new, host.to_owned()];
+    all.map(|host| format!("https://{host}")).into()
 }
 
 fn reads(method: &Method) -> bool {

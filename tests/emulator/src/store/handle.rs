@@ -1,7 +1,7 @@
 //! How tests and examples furnish and steer a store, past its HTTP interface.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use super::call::Options;
 use super::hmac::AccessKey;
 use super::setting::{Name, Setting};
 use super::snapshots::{NewSnapshot, Snapshot};
+use super::state::State;
 use super::sync_token;
 use super::version::ApiVersion;
 use super::{Store, kvset};
@@ -140,7 +141,7 @@ impl StoreHandle {
     pub fn create_snapshot(&self, snapshot: NewSnapshot) -> Result<(), EmulatorError> {
         let name = snapshot.name.clone();
         let now = self.clock.now();
-        let mut state = self.store.state();
+        let mut state = self.store.state(now);
         let composed = Snapshot::compose(snapshot, state.items(), now);
         let composed = composed.map_err(|problem| {
             let body = problem.into_response().into_body();
@@ -154,31 +155,31 @@ impl StoreHandle {
     /// Archives a snapshot or takes it back; says whether there is one.
     pub fn archive_snapshot(&self, name: &str, archived: bool) -> bool {
         let now = self.clock.now();
-        self.store.state().archive_snapshot(name, archived, now)
+        self.store.state(now).archive_snapshot(name, archived, now)
     }
 
     /// The sync token of this endpoint after the last change, as an event about that change carries it.
     pub fn sync_token(&self) -> String {
-        let changes = self.store.state().revisions().len();
+        let changes = self.state().changes().len();
         sync_token::write(self.store.region, changes)
     }
 
     /// Writes a whole setting, locked or not. Returns the ETag that the store gave it.
     pub fn put(&self, setting: Setting) -> String {
-        let written = self.store.state().put(setting, self.clock.now());
+        let written = self.state().put(setting, self.clock.now());
         written.etag.clone()
     }
 
     /// Deletes a setting; says whether there was one.
     pub fn delete<'a>(&self, key: &str, label: impl Into<Option<&'a str>>) -> bool {
         let name = Name::new(key, label.into());
-        let removed = self.store.state().remove(&name, self.clock.now());
+        let removed = self.state().remove(&name, self.clock.now());
         removed.is_some()
     }
 
     /// Deletes all settings; says how many there were.
     pub fn clear(&self) -> usize {
-        let mut state = self.store.state();
+        let mut state = self.state();
         let names: Vec<_> = state.items().keys().cloned().collect();
         for name in &names {
             state.remove(name, self.clock.now());
@@ -189,13 +190,13 @@ impl StoreHandle {
     /// A setting as it is now.
     pub fn get<'a>(&self, key: &str, label: impl Into<Option<&'a str>>) -> Option<Setting> {
         let name = Name::new(key, label.into());
-        let state = self.store.state();
+        let state = self.state();
         state.get(&name).map(|setting| Setting::clone(setting))
     }
 
     /// All settings in the order of the service.
     pub fn settings(&self) -> Vec<Setting> {
-        let state = self.store.state();
+        let state = self.state();
         state.items().values().map(|s| Setting::clone(s)).collect()
     }
 
@@ -236,7 +237,8 @@ impl StoreHandle {
         self.change(|options| options.sync_tokens = on)
     }
 
-    /// How far reads from this endpoint lie behind the last write anywhere. Zero at the start.
+    /// How far reads from this endpoint, of settings and snapshots, lie behind the last write anywhere. Zero at the
+    /// start.
     ///
     /// A read that carries a sync token of this endpoint sees at least what that token stands for.
     pub fn lag(&self, lag: Duration) -> &Self {
@@ -262,7 +264,9 @@ impl StoreHandle {
         self.guard(|gate| gate.forbidden = on)
     }
 
-    /// The audiences that a token may be for, instead of the public cloud's.
+    /// The audiences that a token may be for, instead of those of the cloud that the host's name tells: for
+    /// `contoso.azconfig.azure.us` `https://azconfig.azure.us` and `https://appconfig.azure.us`, for a custom domain
+    /// the public cloud's.
     pub fn audiences(&self, audiences: &[&str]) -> &Self {
         let audiences = audiences.iter().map(|&a| a.to_owned()).collect();
         self.guard(|gate| gate.audiences = audiences)
@@ -271,6 +275,10 @@ impl StoreHandle {
     /// Replaces the access keys: connection strings made before are refused as `Invalid Credential`.
     pub fn rotate_keys(&self) -> &Self {
         self.guard(Gate::rotate)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.store.state(self.clock.now())
     }
 
     fn change(&self, change: impl FnOnce(&mut Options)) -> &Self {

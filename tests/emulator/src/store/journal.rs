@@ -10,7 +10,7 @@ pub(crate) struct StoreChange {
     pub(crate) subject: Subject,
     /// The ETag of what was written, or of what was deleted.
     pub(crate) etag: String,
-    /// How many changes of settings the store has seen.
+    /// How many changes the store has seen, this one included.
     pub(crate) changes: usize,
     pub(crate) at: OffsetDateTime,
 }

@@ -35,6 +35,7 @@ pub(crate) use journal::{Listener, StoreChange, Subject};
 use problem::Problem;
 use query::Query;
 pub use setting::Setting;
+use snapshots::Snapshots;
 pub use snapshots::{Composition, NewSnapshot};
 use state::State;
 use version::ApiVersion;
@@ -76,10 +77,18 @@ impl Store {
 
     /// Tells `listener` of every change from now on.
     pub(crate) fn listen(&self, listener: Listener) {
-        self.state().journal.listen(listener);
+        self.held().journal.listen(listener);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// The state as of `now`.
+    fn state(&self, now: OffsetDateTime) -> MutexGuard<'_, State> {
+        let mut state = self.held();
+        state.settle(now);
+        state
+    }
+
+    /// The state as the last request left it.
+    fn held(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,7 +145,7 @@ impl Store {
         let snapshot = call.query.first("snapshot");
         let snapshot = snapshot.filter(|_| call.version.has_snapshots() && resource == "kv");
         if let Some(name) = snapshot {
-            return snapshots::content(call, &self.state().snapshots, name);
+            return self.of_snapshots(call, |found| snapshots::content(call, found, name));
         }
         let list = match resource {
             "kv" => list::key_values,
@@ -144,7 +153,7 @@ impl Store {
             "labels" => names::labels,
             _ => {
                 return self.at_its_time(call, |state, changes| {
-                    revisions::revisions(call, &state.revisions()[..changes])
+                    revisions::revisions(call, &state.changes()[..changes])
                 });
             }
         };
@@ -160,7 +169,7 @@ impl Store {
         read: impl FnOnce(&State, usize) -> Result<Response<Bytes>, Problem>,
     ) -> Result<Response<Bytes>, Problem> {
         let asked = time_gate::asked(call)?;
-        let state = self.state();
+        let state = self.state(call.now);
         let visible = self.visible(&state, call.headers, call.now);
         let changes = asked.map(|date| state.changes_until(time_gate::end_of(date)));
         let changes = changes.map_or(visible, |changes| changes.min(visible));
@@ -173,7 +182,7 @@ impl Store {
 
     /// How many changes have come through to here: all older than the lag, and all that the client knows of.
     fn visible(&self, state: &State, headers: &HeaderMap, now: OffsetDateTime) -> usize {
-        let all = state.revisions().len();
+        let all = state.changes().len();
         let lag = self.options().lag;
         if lag.is_zero() {
             return all;
@@ -193,8 +202,8 @@ impl Store {
             Method::GET | Method::HEAD => self.at_its_time(call, |state, changes| {
                 item::read(call, &state.items_after(changes), &name)
             }),
-            Method::PUT => item::write(call, &mut self.state(), &name, request.body()),
-            Method::DELETE => item::delete(call, &mut self.state(), &name),
+            Method::PUT => item::write(call, &mut self.state(call.now), &name, request.body()),
+            Method::DELETE => item::delete(call, &mut self.state(call.now), &name),
             _ => Err(Problem::method_not_allowed("GET, HEAD, PUT, DELETE")),
         }
     }
@@ -207,8 +216,8 @@ impl Store {
     ) -> Result<Response<Bytes>, Problem> {
         let name = item::name_of(call, raw_key)?;
         match *request.method() {
-            Method::PUT => item::lock(call, &mut self.state(), &name, true),
-            Method::DELETE => item::lock(call, &mut self.state(), &name, false),
+            Method::PUT => item::lock(call, &mut self.state(call.now), &name, true),
+            Method::DELETE => item::lock(call, &mut self.state(call.now), &name, false),
             _ => Err(Problem::method_not_allowed("PUT, DELETE")),
         }
     }
@@ -223,12 +232,30 @@ impl Store {
         call.version.at_least(ApiVersion::V2023_10, call.path)?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match (resource, name.is_empty()) {
-            ("snapshots", true) if reads => snapshots::list(call, &self.state().snapshots),
-            ("operations", true) if reads => snapshots::operation(call, &self.state().snapshots),
-            ("snapshots", false) => snapshots::one(call, &mut self.state(), request, name),
+            ("snapshots", true) if reads => self.of_snapshots(call, |s| snapshots::list(call, s)),
+            ("operations", true) if reads => {
+                self.of_snapshots(call, |found| snapshots::operation(call, found))
+            }
+            ("snapshots", false) if reads => {
+                self.of_snapshots(call, |found| snapshots::one(call, found, name))
+            }
+            ("snapshots", false) => {
+                snapshots::write(call, &mut self.state(call.now), request, name)
+            }
             (_, true) => Err(Problem::method_not_allowed("GET, HEAD")),
             _ => Err(Problem::not_found()),
         }
+    }
+
+    /// Reads the snapshots as far as this replica has come.
+    fn of_snapshots(
+        &self,
+        call: &Call<'_>,
+        read: impl FnOnce(&Snapshots) -> Result<Response<Bytes>, Problem>,
+    ) -> Result<Response<Bytes>, Problem> {
+        let state = self.state(call.now);
+        let visible = self.visible(&state, call.headers, call.now);
+        read(&state.snapshots_after(visible))
     }
 
     /// What every answer of an admitted request carries.
@@ -242,11 +269,12 @@ impl Store {
         let id = HeaderValue::try_from(state::random_etag()).expect("an id is plain ASCII");
         headers.insert("x-ms-request-id", id);
         if self.options().sync_tokens {
-            let state = self.state();
+            // Not settled: a snapshot is being made when its order is answered, however fast that is.
+            let state = self.held();
             let changes = if matches!(*request.method(), Method::GET | Method::HEAD) {
                 self.visible(&state, request.headers(), now)
             } else {
-                state.revisions().len()
+                state.changes().len()
             };
             let token = sync_token::write(self.region, changes);
             let token = HeaderValue::try_from(token).expect("a token is plain ASCII");

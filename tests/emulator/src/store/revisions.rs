@@ -10,21 +10,21 @@ use http::Response;
 use super::call::Call;
 use super::list::{Selection, settings_page};
 use super::problem::Problem;
-use super::state::Revision;
+use super::state::{Change, Changed};
 
-/// Answers GET and HEAD `/revisions` out of `revisions` (oldest first): newest first, deletions left out.
-pub(crate) fn revisions(
-    call: &Call<'_>,
-    revisions: &[Revision],
-) -> Result<Response<Bytes>, Problem> {
+/// Answers GET and HEAD `/revisions` out of `changes` (oldest first): newest first, deletions left out.
+pub(crate) fn revisions(call: &Call<'_>, changes: &[Change]) -> Result<Response<Bytes>, Problem> {
     let selection = Selection::parse(call)?;
     let before = call.query.first("after").and_then(position_in);
-    let found: Vec<_> = revisions
+    let found: Vec<_> = changes
         .iter()
         .enumerate()
         .rev()
         .filter(|(position, _)| before.is_none_or(|before| *position < before))
-        .filter_map(|(position, revision)| Some((position, revision.setting.as_ref()?)))
+        .filter_map(|(position, change)| match &change.what {
+            Changed::Setting(_, Some(setting)) => Some((position, setting)),
+            Changed::Setting(_, None) | Changed::Snapshot(_) => None,
+        })
         .filter(|(_, setting)| selection.matches(setting))
         .take(call.options.page_size)
         .collect();

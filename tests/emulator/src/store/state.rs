@@ -20,18 +20,25 @@ pub(crate) type Items = BTreeMap<Name, Arc<Setting>>;
 #[derive(Debug, Default)]
 pub(crate) struct State {
     items: Items,
-    revisions: Vec<Revision>,
-    pub(crate) snapshots: Snapshots,
+    snapshots: Snapshots,
+    changes: Vec<Change>,
     pub(crate) journal: Journal,
 }
 
-/// One change of one setting.
+/// One change of the store.
 #[derive(Clone, Debug)]
-pub(crate) struct Revision {
+pub(crate) struct Change {
     pub(crate) at: OffsetDateTime,
-    pub(crate) name: Name,
+    pub(crate) what: Changed,
+}
+
+/// What a change left behind.
+#[derive(Clone, Debug)]
+pub(crate) enum Changed {
     /// The setting as it was written; none if it was deleted.
-    pub(crate) setting: Option<Arc<Setting>>,
+    Setting(Name, Option<Arc<Setting>>),
+    /// The snapshot as it was ordered, ready (or failed), archived or taken back.
+    Snapshot(Arc<Snapshot>),
 }
 
 impl State {
@@ -40,29 +47,58 @@ impl State {
     }
 
     /// All changes, oldest first. The position of a change plus one is its sequence number.
-    pub(crate) fn revisions(&self) -> &[Revision] {
-        &self.revisions
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// How many changes had been made at `at`.
     pub(crate) fn changes_until(&self, at: OffsetDateTime) -> usize {
-        let later = self.revisions.iter().position(|revision| revision.at > at);
-        later.unwrap_or(self.revisions.len())
+        let later = self.changes.iter().position(|change| change.at > at);
+        later.unwrap_or(self.changes.len())
     }
 
     /// The settings after the first `changes`.
     pub(crate) fn items_after(&self, changes: usize) -> Cow<'_, Items> {
-        if changes >= self.revisions.len() {
+        if changes >= self.changes.len() {
             return Cow::Borrowed(&self.items);
         }
         let mut items = Items::new();
-        for Revision { name, setting, .. } in &self.revisions[..changes] {
-            match setting {
-                Some(setting) => items.insert(name.clone(), setting.clone()),
-                None => items.remove(name),
-            };
+        for change in &self.changes[..changes] {
+            match &change.what {
+                Changed::Setting(name, Some(setting)) => {
+                    items.insert(name.clone(), setting.clone());
+                }
+                Changed::Setting(name, None) => drop(items.remove(name)),
+                Changed::Snapshot(_) => {}
+            }
         }
         Cow::Owned(items)
+    }
+
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    /// The snapshots after the first `changes`.
+    pub(crate) fn snapshots_after(&self, changes: usize) -> Cow<'_, Snapshots> {
+        if changes >= self.changes.len() {
+            return Cow::Borrowed(&self.snapshots);
+        }
+        let mut snapshots = Snapshots::default();
+        for change in &self.changes[..changes] {
+            if let Changed::Snapshot(snapshot) = &change.what {
+                snapshots.insert(snapshot.clone());
+            }
+        }
+        Cow::Owned(snapshots)
+    }
+
+    /// Ends the making of the snapshots whose time has come by `now`, which is a change of the store as well.
+    pub(crate) fn settle(&mut self, now: OffsetDateTime) {
+        for snapshot in self.snapshots.due(now) {
+            let at = snapshot.due();
+            self.record_snapshot(snapshot.made(), at);
+        }
     }
 
     pub(crate) fn get(&self, name: &Name) -> Option<&Arc<Setting>> {
@@ -76,7 +112,7 @@ impl State {
         self.record(setting, now)
     }
 
-    /// Locks or unlocks; the ETag changes only if the state does.
+    /// Locks or unlocks; ETag and time of the last change are new only if the state is.
     pub(crate) fn lock(
         &mut self,
         name: &Name,
@@ -90,23 +126,23 @@ impl State {
         let mut setting = Setting::clone(&found);
         setting.locked = locked;
         setting.etag = random_etag();
+        setting.last_modified = now;
         Some(self.record(setting, now))
     }
 
     pub(crate) fn remove(&mut self, name: &Name, now: OffsetDateTime) -> Option<Arc<Setting>> {
         let removed = self.items.remove(name)?;
-        self.revisions.push(Revision {
+        self.changes.push(Change {
             at: now,
-            name: name.clone(),
-            setting: None,
+            what: Changed::Setting(name.clone(), None),
         });
         self.tell_setting(&removed, true, now);
         Some(removed)
     }
 
     pub(crate) fn add_snapshot(&mut self, snapshot: Snapshot, now: OffsetDateTime) {
+        let snapshot = self.record_snapshot(snapshot, now);
         self.tell_snapshot(&snapshot, true, now);
-        self.snapshots.insert(snapshot);
     }
 
     /// Archives a snapshot or takes it back; says whether there is one.
@@ -116,23 +152,29 @@ impl State {
         archived: bool,
         now: OffsetDateTime,
     ) -> bool {
-        let Some(found) = self.snapshots.get_mut(name, now) else {
+        let Some(found) = self.snapshots.get(name, now) else {
             return false;
         };
-        found.archive(archived, now);
-        if let Some(found) = self.snapshots.get(name, now) {
-            self.tell_snapshot(found, false, now);
-        }
+        let changed = found.archived(archived, now);
+        let changed = self.record_snapshot(changed, now);
+        self.tell_snapshot(&changed, false, now);
         true
+    }
+
+    fn record_snapshot(&mut self, snapshot: Snapshot, at: OffsetDateTime) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
+        self.snapshots.insert(snapshot.clone());
+        let what = Changed::Snapshot(snapshot.clone());
+        self.changes.push(Change { at, what });
+        snapshot
     }
 
     fn record(&mut self, setting: Setting, now: OffsetDateTime) -> Arc<Setting> {
         let (name, setting) = (setting.name(), Arc::new(setting));
         self.items.insert(name.clone(), setting.clone());
-        self.revisions.push(Revision {
+        self.changes.push(Change {
             at: now,
-            name,
-            setting: Some(setting.clone()),
+            what: Changed::Setting(name, Some(setting.clone())),
         });
         self.tell_setting(&setting, false, now);
         setting
@@ -145,7 +187,7 @@ impl State {
             deleted,
         };
         self.journal
-            .tell(subject, &setting.etag, self.revisions.len(), now);
+            .tell(subject, &setting.etag, self.changes.len(), now);
     }
 
     fn tell_snapshot(&self, snapshot: &Snapshot, created: bool, now: OffsetDateTime) {
@@ -154,7 +196,7 @@ impl State {
             created,
         };
         self.journal
-            .tell(subject, &snapshot.etag, self.revisions.len(), now);
+            .tell(subject, &snapshot.etag, self.changes.len(), now);
     }
 }
 

@@ -70,6 +70,11 @@ impl Exchange {
         matches!(self.method.as_str(), "GET" | "HEAD") && self.host().ends_with(".azconfig.io")
     }
 
+    /// Whether the request is about this resource.
+    pub fn is(&self, resource: &str) -> bool {
+        self.target().0 == resource
+    }
+
     /// `/kv/{key}` is `("kv", "key")`, `/kv` and `/kv/` are `("kv", "")`; the name decoded.
     pub fn target(&self) -> (&str, String) {
         let mut segments = self.url.path_segments().expect("a path");

@@ -9,11 +9,13 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::common::Call;
+use crate::decoys;
 use crate::exchange::Exchange;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-pub async fn world(exchange: &Exchange) -> (Emulator, Call) {
+/// The world, the request, and how much there is in the world that must not show.
+pub async fn world(exchange: &Exchange) -> (Emulator, Call, usize) {
     let builder = Emulator::builder().store(exchange.host());
     let emulator = match memento(exchange) {
         Some(date) => builder.clock_start(date).in_memory(),
@@ -21,8 +23,12 @@ pub async fn world(exchange: &Exchange) -> (Emulator, Call) {
     };
     let store = emulator.store(exchange.host());
     furnish(&store, exchange);
+    let mut decoys = decoys::neighbours(&store, exchange);
     if memento(exchange).is_some() {
         emulator.clock().advance(DAY);
+    }
+    if memento(exchange).is_some() || exchange.query("snapshot").is_some() {
+        decoys += decoys::later_writes(&store);
     }
     let mut call = request(&store, exchange);
     if exchange.status == 403 {
@@ -36,7 +42,7 @@ pub async fn world(exchange: &Exchange) -> (Emulator, Call) {
     } else {
         store.anonymous(true);
     }
-    (emulator, call)
+    (emulator, call, decoys)
 }
 
 /// The moment that the answer shows, if it shows the past.
@@ -52,7 +58,7 @@ fn memento(exchange: &Exchange) -> Option<OffsetDateTime> {
 /// The recorded request without its credentials, and with what some recorders left out.
 fn request(store: &StoreHandle, exchange: &Exchange) -> Call {
     let mut url = exchange.url.clone();
-    if exchange.target().0 == "revisions" {
+    if exchange.is("revisions") {
         // The service's continuation of revisions is a time of its own.
         let kept: Vec<_> = exchange
             .url
@@ -100,7 +106,8 @@ fn furnish(store: &StoreHandle, exchange: &Exchange) {
             for item in &items {
                 store.put(setting(item, exchange));
             }
-            if let Some(name) = exchange.query("snapshot") {
+            // A snapshot that does not exist is an empty page.
+            if let Some(name) = exchange.query("snapshot").filter(|_| !items.is_empty()) {
                 let all = NewSnapshot::new(name)
                     .filter("*", Some("*"))
                     .composition(Composition::KeyLabel);

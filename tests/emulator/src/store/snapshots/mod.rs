@@ -6,4 +6,4 @@ mod view;
 
 pub use model::{Composition, NewSnapshot};
 pub(crate) use model::{Snapshot, Snapshots};
-pub(crate) use resource::{content, list, one, operation};
+pub(crate) use resource::{content, list, one, operation, write};

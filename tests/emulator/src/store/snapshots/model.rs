@@ -127,6 +127,8 @@ pub(crate) struct Snapshot {
     pub(crate) created: OffsetDateTime,
     /// Set while archived.
     pub(crate) expires: Option<OffsetDateTime>,
+    /// Whether the service is done with it, well or not.
+    done: bool,
     pub(crate) items: Vec<Arc<Setting>>,
 }
 
@@ -160,12 +162,13 @@ impl Snapshot {
             etag: random_etag(),
             created: now,
             expires: None,
+            done: false,
             items: composed.into_values().collect(),
         })
     }
 
-    pub(crate) fn status(&self, now: OffsetDateTime) -> Status {
-        if now < self.created + self.order.ready_in {
+    pub(crate) fn status(&self) -> Status {
+        if !self.done {
             Status::Provisioning
         } else if self.order.fails {
             Status::Failed
@@ -177,17 +180,33 @@ impl Snapshot {
     }
 
     /// What can be read of it: nothing until it is ready, and nothing if it failed.
-    pub(crate) fn readable(&self, now: OffsetDateTime) -> &[Arc<Setting>] {
-        match self.status(now) {
+    pub(crate) fn readable(&self) -> &[Arc<Setting>] {
+        match self.status() {
             Status::Ready | Status::Archived => &self.items,
             Status::Provisioning | Status::Failed => &[],
         }
     }
 
-    /// Archives it or takes it back; its retention begins with the archiving.
-    pub(crate) fn archive(&mut self, archived: bool, now: OffsetDateTime) {
-        self.expires = archived.then(|| now + self.order.retention);
-        self.etag = random_etag();
+    /// When the service is done with it.
+    pub(crate) fn due(&self) -> OffsetDateTime {
+        self.created + self.order.ready_in
+    }
+
+    /// Ready, or failed: with the same ETag.
+    pub(crate) fn made(&self) -> Self {
+        Self {
+            done: true,
+            ..self.clone()
+        }
+    }
+
+    /// Archived or taken back; its retention begins with the archiving.
+    pub(crate) fn archived(&self, archived: bool, now: OffsetDateTime) -> Self {
+        Self {
+            expires: archived.then(|| now + self.order.retention),
+            etag: random_etag(),
+            ..self.clone()
+        }
     }
 }
 
@@ -217,25 +236,31 @@ fn check(order: &NewSnapshot) -> Result<(), Problem> {
 }
 
 /// The snapshots of a store by name.
-#[derive(Debug, Default)]
-pub(crate) struct Snapshots(BTreeMap<String, Snapshot>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshots(BTreeMap<String, Arc<Snapshot>>);
 
 impl Snapshots {
     /// The snapshot of this name, unless it has expired.
     pub(crate) fn get(&self, name: &str, now: OffsetDateTime) -> Option<&Snapshot> {
-        self.0.get(name).filter(|snapshot| alive(snapshot, now))
+        let found = self.0.get(name).map(AsRef::as_ref);
+        found.filter(|snapshot| alive(snapshot, now))
     }
 
-    pub(crate) fn get_mut(&mut self, name: &str, now: OffsetDateTime) -> Option<&mut Snapshot> {
-        self.0.get_mut(name).filter(|snapshot| alive(snapshot, now))
+    /// Those that are still being made although they are due by `now`, the first one first.
+    pub(crate) fn due(&self, now: OffsetDateTime) -> Vec<Arc<Snapshot>> {
+        let late = |snapshot: &&Arc<Snapshot>| !snapshot.done && snapshot.due() <= now;
+        let mut due: Vec<_> = self.0.values().filter(late).cloned().collect();
+        due.sort_by_key(|snapshot| snapshot.due());
+        due
     }
 
-    pub(crate) fn insert(&mut self, snapshot: Snapshot) {
+    pub(crate) fn insert(&mut self, snapshot: Arc<Snapshot>) {
         self.0.insert(snapshot.order.name.clone(), snapshot);
     }
 
     pub(crate) fn alive(&self, now: OffsetDateTime) -> impl Iterator<Item = &Snapshot> {
-        self.0.values().filter(move |snapshot| alive(snapshot, now))
+        let all = self.0.values().map(AsRef::as_ref);
+        all.filter(move |snapshot| alive(snapshot, now))
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn list(call: &Call<'_>, snapshots: &Snapshots) -> Result<Response<By
     let after = call.query.first("after").and_then(name_in);
     let found: Vec<_> = snapshots
         .alive(call.now)
-        .filter(|s| name.matches(Some(&s.order.name)) && wanted(s.status(call.now)))
+        .filter(|s| name.matches(Some(&s.order.name)) && wanted(s.status()))
         .filter(|s| {
             let after = after.as_ref();
             after.is_none_or(|after| Name::new(&s.order.name, None) > *after)
@@ -45,9 +45,7 @@ pub(crate) fn list(call: &Call<'_>, snapshots: &Snapshots) -> Result<Response<By
     let views = found.iter();
     let page = Page {
         etag: None,
-        items: views
-            .map(|s| View::of(s, call.now, fields, call.version))
-            .collect(),
+        items: views.map(|s| View::of(s, fields, call.version)).collect(),
         next: next.as_deref(),
     };
     let body = serde_json::to_vec(&page).expect("snapshots are plain text");
@@ -58,8 +56,24 @@ pub(crate) fn list(call: &Call<'_>, snapshots: &Snapshots) -> Result<Response<By
     Ok(response)
 }
 
-/// Answers GET, HEAD, PUT and PATCH `/snapshots/{name}`.
+/// Answers GET and HEAD `/snapshots/{name}`.
 pub(crate) fn one(
+    call: &Call<'_>,
+    snapshots: &Snapshots,
+    raw_name: &str,
+) -> Result<Response<Bytes>, Problem> {
+    let found = snapshots.get(&decode(raw_name, false), call.now);
+    let found = found.ok_or_else(Problem::not_found)?;
+    if Preconditions::parse(call.headers).unmodified(&found.etag)? {
+        let mut response = not_modified();
+        set_etag(&mut response, &found.etag);
+        return Ok(response);
+    }
+    Ok(shown(call, found, found.status()))
+}
+
+/// Answers PUT and PATCH `/snapshots/{name}`.
+pub(crate) fn write(
     call: &Call<'_>,
     state: &mut State,
     request: &Request<Bytes>,
@@ -67,16 +81,6 @@ pub(crate) fn one(
 ) -> Result<Response<Bytes>, Problem> {
     let name = decode(raw_name, false);
     match *request.method() {
-        Method::GET | Method::HEAD => {
-            let found = state.snapshots.get(&name, call.now);
-            let found = found.ok_or_else(Problem::not_found)?;
-            if Preconditions::parse(call.headers).unmodified(&found.etag)? {
-                let mut response = not_modified();
-                set_etag(&mut response, &found.etag);
-                return Ok(response);
-            }
-            Ok(shown(call, found, found.status(call.now)))
-        }
         Method::PUT => create(call, state, &name, request.body()),
         Method::PATCH => change(call, state, &name, request.body()),
         _ => Err(Problem::method_not_allowed("GET, HEAD, PUT, PATCH")),
@@ -89,7 +93,7 @@ fn create(
     name: &str,
     body: &[u8],
 ) -> Result<Response<Bytes>, Problem> {
-    if state.snapshots.get(name, call.now).is_some() {
+    if state.snapshots().get(name, call.now).is_some() {
         return Err(Problem::already_exists());
     }
     let order = parse_order(name, body)?;
@@ -119,10 +123,10 @@ fn change(
     body: &[u8],
 ) -> Result<Response<Bytes>, Problem> {
     let archived = parse_archived(body)?;
-    let found = state.snapshots.get(name, call.now);
+    let found = state.snapshots().get(name, call.now);
     let found = found.ok_or_else(Problem::not_found)?;
     Preconditions::parse(call.headers).allow_write(Some(&found.etag))?;
-    let changes = match found.status(call.now) {
+    let changes = match found.status() {
         Status::Ready => archived,
         Status::Archived => !archived,
         status => {
@@ -133,9 +137,9 @@ fn change(
     if changes {
         state.archive_snapshot(name, archived, call.now);
     }
-    let found = state.snapshots.get(name, call.now);
+    let found = state.snapshots().get(name, call.now);
     let found = found.ok_or_else(Problem::not_found)?;
-    Ok(shown(call, found, found.status(call.now)))
+    Ok(shown(call, found, found.status()))
 }
 
 /// Answers GET and HEAD `/kv?snapshot={name}`: a snapshot that is missing, being made or failed has no settings.
@@ -151,7 +155,7 @@ pub(crate) fn content(
         }
     }
     let found = snapshots.get(name, call.now);
-    let items = found.map_or(&[][..], |snapshot| snapshot.readable(call.now));
+    let items = found.map_or(&[][..], |snapshot| snapshot.readable());
     let after = call.query.first("after").and_then(name_in);
     let page: Vec<_> = items
         .iter()
@@ -173,7 +177,7 @@ pub(crate) fn operation(
     let name = call.query.first("snapshot").unwrap_or_default();
     let found = snapshots.get(name, call.now);
     let found = found.ok_or_else(Problem::not_found)?;
-    let (status, error) = match found.status(call.now) {
+    let (status, error) = match found.status() {
         Status::Provisioning => ("Running", json!(null)),
         Status::Failed => (
             "Failed",

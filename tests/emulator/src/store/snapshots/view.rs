@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize as DeriveSerialize};
-use time::OffsetDateTime;
 
 use super::model::{Composition, NewSnapshot, Snapshot, Status};
 use crate::store::json::{Fields, Selected, timestamp};
@@ -22,14 +21,9 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of(
-        snapshot: &'a Snapshot,
-        now: OffsetDateTime,
-        fields: &'a Fields,
-        version: ApiVersion,
-    ) -> Self {
+    pub(super) fn of(snapshot: &'a Snapshot, fields: &'a Fields, version: ApiVersion) -> Self {
         Self {
-            status: snapshot.status(now),
+            status: snapshot.status(),
             snapshot,
             fields,
             version,
@@ -45,6 +39,7 @@ impl Serialize for View<'_> {
             created,
             expires,
             items,
+            ..
         } = self.snapshot;
         let made = !matches!(self.status, Status::Provisioning | Status::Failed);
         let items = if made { items.as_slice() } else { &[] };
