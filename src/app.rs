@@ -51,6 +51,14 @@ struct Shared {
     token: CancellationToken,
 }
 
+impl Shared {
+    /// Events that came before the first load was through have their effect now.
+    fn catch_up(&self, engine: &Engine) {
+        let push_delay = self.refresh.most_push_delay();
+        self.events.catch_up(engine, push_delay);
+    }
+}
+
 impl AppConfiguration {
     /// Starts choosing what to load, from where, as whom.
     pub fn builder() -> AppConfigurationBuilder {
@@ -95,7 +103,10 @@ impl AppConfiguration {
     }
 
     async fn engine(&self) -> Result<&Engine> {
-        self.shared.engine.get_or_try_init(|| self.start()).await
+        let shared = &self.shared;
+        let engine = shared.engine.get_or_try_init(|| self.start()).await?;
+        shared.catch_up(engine);
+        Ok(engine)
     }
 
     /// Checks now, whatever the interval, and applies what is new.
@@ -180,7 +191,12 @@ impl AppConfiguration {
             engine: shared.engine.get(),
             push_delay: shared.refresh.most_push_delay(),
         };
-        shared.events.receive(body, &line)
+        let notified = shared.events.receive(body, &line);
+        // The first load may have come through meanwhile.
+        if let Some(engine) = shared.engine.get() {
+            shared.catch_up(engine);
+        }
+        notified
     }
 
     /// Builds `T` out of your layers and keeps it current. Short for [`live_builder`](Self::live_builder) and `start`.

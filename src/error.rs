@@ -265,11 +265,16 @@ impl Error {
             || self.any_failure(|kind| kind == SecretErrorKind::Throttled)
     }
 
-    /// True if no token could be had or it was refused.
+    /// True if there is no credential, no token could be had, or it was refused.
     #[must_use]
     pub fn is_credential(&self) -> bool {
         self.kind() == ErrorKind::Credential
-            || self.any_failure(|kind| kind == SecretErrorKind::Credential)
+            || self.any_failure(|kind| {
+                matches!(
+                    kind,
+                    SecretErrorKind::Credential | SecretErrorKind::NoCredential
+                )
+            })
     }
 
     /// True if something named does not exist.

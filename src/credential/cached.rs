@@ -55,7 +55,8 @@ impl CachedCredential {
         Self::with_clock(credential, Arc::new(SystemClock))
     }
 
-    /// As [`new`](Self::new), with the wall clock by which a token's date is read.
+    /// As [`new`](Self::new), with the wall clock by which a token's date is read. One credential with one clock has one
+    /// cache, whoever asks for it.
     pub(crate) fn with_clock(
         credential: Arc<dyn TokenCredential>,
         clock: Arc<dyn WallClock>,
@@ -63,10 +64,13 @@ impl CachedCredential {
         let mut alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
         alive.retain(|cache| cache.strong_count() > 0);
         let address = Arc::as_ptr(&credential).cast::<()>();
-        let known = alive
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|cache| Arc::as_ptr(cache).cast::<()>() == address);
+        let is_it = |cache: &Arc<Self>| {
+            let behind = Arc::as_ptr(&cache.inner).cast::<()>();
+            Arc::as_ptr(cache).cast::<()>() == address
+                || (behind == address && Arc::ptr_eq(&cache.clock, &clock))
+        };
+        let mut caches = alive.iter().filter_map(Weak::upgrade);
+        let known = caches.find(is_it);
         known.unwrap_or_else(|| {
             let made = Arc::new(Self {
                 inner: credential,

@@ -58,15 +58,17 @@ struct State {
 enum Flight {
     /// There is no token: the fetch ends when the last waiter goes.
     Awaited(WeakShared<Fetch>),
-    /// The old token is still good: the fetch waits here for the next caller to drive it on.
-    Ahead(Shared<Fetch>),
+    /// The old token is still good: the fetch waits here for the next caller to drive it on. The last one left it then.
+    Ahead(Shared<Fetch>, Instant),
 }
 
 impl Flight {
-    fn join(&self) -> Option<Shared<Fetch>> {
+    /// The fetch, unless it has been left alone for too long: the answer has come and gone, and whoever looked now
+    /// would find a connection that timed out.
+    fn join(&self, now: Instant) -> Option<Shared<Fetch>> {
         match self {
             Self::Awaited(fetch) => fetch.upgrade(),
-            Self::Ahead(fetch) => Some(fetch.clone()),
+            Self::Ahead(fetch, left) => (now < later(*left, SHORTEST_GAP)).then(|| fetch.clone()),
         }
     }
 }
@@ -132,10 +134,16 @@ impl Slot {
         let old = held
             .filter(|held| now < held.expires_at)
             .map(|held| held.token.clone());
-        if let Some(fetch) = state.flight.as_ref().and_then(Flight::join) {
+        if let Some(fetch) = state.flight.as_ref().and_then(|flight| flight.join(now)) {
             return match old {
-                Some(old) => Plan::Drive(fetch, Duration::ZERO, old),
-                None => Plan::Wait(fetch),
+                Some(old) => {
+                    state.flight = Some(Flight::Ahead(fetch.clone(), now));
+                    Plan::Drive(fetch, Duration::ZERO, old)
+                }
+                None => {
+                    state.flight = fetch.downgrade().map(Flight::Awaited);
+                    Plan::Wait(fetch)
+                }
             };
         }
         if state.not_before.is_some_and(|not_before| now < not_before) {
@@ -149,7 +157,7 @@ impl Slot {
         }
         let fetch = self.fetch(credential, clock);
         state.flight = match &old {
-            Some(_) => Some(Flight::Ahead(fetch.clone())),
+            Some(_) => Some(Flight::Ahead(fetch.clone(), later(now, PATIENCE))),
             None => fetch.downgrade().map(Flight::Awaited),
         };
         match old {

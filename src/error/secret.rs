@@ -25,6 +25,8 @@ pub enum SecretErrorKind {
     Unreachable,
     /// No token for the vault could be had, or the vault refused it (401).
     Credential,
+    /// No credential for Key Vault was given to the builder. Waiting does not mend it.
+    NoCredential,
     /// The setting's value is not a reference to a secret.
     InvalidReference,
     /// The reference names a host that the vault policy does not allow. Nothing was sent to it.
@@ -240,6 +242,7 @@ impl SecretErrorKind {
             Self::NotYetValid => "the secret is not valid yet",
             Self::Throttled => "the vault asks for fewer requests",
             Self::Unreachable => "the vault could not be reached",
+            Self::NoCredential => "there is no credential for the vault",
             Self::Credential => "no token for the vault",
             Self::InvalidReference => "not a reference to a secret",
             Self::ForeignVault => "the reference names a host that is not an allowed vault",

@@ -1,6 +1,7 @@
 //! What an event causes.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::notified::{EventOutcome, IgnoreReason, Notified, NotifiedEvent};
@@ -24,9 +25,51 @@ pub(crate) struct Line<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Receiver {
     seen: Mutex<Seen>,
+    early: Early,
+}
+
+/// What changed before the first load was through. It may have been read before that, so it is looked at again.
+#[derive(Debug, Default)]
+struct Early(Mutex<Changed>);
+
+#[derive(Debug, Default)]
+struct Changed {
+    store: bool,
+    objects: HashSet<ChangedObject>,
+}
+
+/// Far more than one application refers to.
+const MOST_EARLY: usize = 5_000;
+
+impl Early {
+    fn store_changed(&self) {
+        self.changed().store = true;
+    }
+
+    fn object_changed(&self, object: &ChangedObject) {
+        let objects = &mut self.changed().objects;
+        if objects.len() < MOST_EARLY {
+            objects.insert(object.clone());
+        }
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Receiver {
+    /// The first load is through: what came too early for it takes effect now.
+    pub(crate) fn catch_up(&self, engine: &Engine, push_delay: Duration) {
+        let changed = std::mem::take(&mut *self.early.changed());
+        if changed.store {
+            engine.store_changed(push_delay);
+        }
+        for object in &changed.objects {
+            engine.object_changed(object);
+        }
+    }
+
     /// Reads a body and does what its events ask for. If any of them is malformed, none has an effect.
     pub(crate) fn receive(&self, body: &[u8], line: &Line<'_>) -> Result<Notified> {
         let events = parse(body)?;
@@ -43,7 +86,7 @@ impl Receiver {
         let outcome = if seen.contains(number) {
             EventOutcome::Ignored(IgnoreReason::Duplicate)
         } else {
-            line.apply(&event.tells)
+            line.apply(&event.tells, &self.early)
         };
         if outcome.is_scheduled() {
             seen.remember(number);
@@ -57,20 +100,25 @@ impl Receiver {
 }
 
 impl Line<'_> {
-    fn apply(&self, tells: &Tells) -> EventOutcome {
+    fn apply(&self, tells: &Tells, early: &Early) -> EventOutcome {
         let applied = match tells {
             Tells::Validation(code) => Ok(EventOutcome::Validation { code: code.clone() }),
             Tells::Other => Err(IgnoreReason::UnknownType),
             Tells::Store {
                 subject,
                 sync_token,
-            } => self.store_changed(subject, sync_token),
-            Tells::Object(object) => self.object_changed(object),
+            } => self.store_changed(subject, sync_token, early),
+            Tells::Object(object) => self.object_changed(object, early),
         };
         applied.unwrap_or_else(EventOutcome::Ignored)
     }
 
-    fn store_changed(&self, subject: &url::Url, token: &str) -> Result<EventOutcome, IgnoreReason> {
+    fn store_changed(
+        &self,
+        subject: &url::Url,
+        token: &str,
+        early: &Early,
+    ) -> Result<EventOutcome, IgnoreReason> {
         let store = self.pipeline.store();
         let endpoint = store
             .endpoint_of(subject)
@@ -78,7 +126,10 @@ impl Line<'_> {
         // A token that is not newer than what is known does not make the event an old one: it may be the answer to the
         // very check that was a moment too early.
         let _newer = store.apply_sync_token(subject.host_str().unwrap_or_default(), token);
-        let engine = self.engine.ok_or(IgnoreReason::NotLoaded)?;
+        let Some(engine) = self.engine else {
+            early.store_changed();
+            return Err(IgnoreReason::NotLoaded);
+        };
         if !engine.store_changed(self.push_delay) {
             return Err(IgnoreReason::NotRunning);
         }
@@ -88,11 +139,18 @@ impl Line<'_> {
         })
     }
 
-    fn object_changed(&self, object: &ChangedObject) -> Result<EventOutcome, IgnoreReason> {
-        let engine = self.engine.ok_or(IgnoreReason::NotLoaded)?;
+    fn object_changed(
+        &self,
+        object: &ChangedObject,
+        early: &Early,
+    ) -> Result<EventOutcome, IgnoreReason> {
         if !self.pipeline.references().admits(object) {
             return Err(IgnoreReason::UnknownVault);
         }
+        let Some(engine) = self.engine else {
+            early.object_changed(object);
+            return Err(IgnoreReason::NotLoaded);
+        };
         if !engine.is_running() {
             return Err(IgnoreReason::NotRunning);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
-use crate::reference::{Reference, ReferenceId, Resolved, SecretPolicy};
+use crate::reference::{Reference, ReferenceId, References, Resolved, SecretPolicy};
 use crate::setting::{Selected, Warning, WarningKind};
 use crate::store::FeatureFlag;
 use crate::tree::{
@@ -47,10 +47,14 @@ pub(super) fn gather<'a>(
                 Ok(None) => {}
                 Err(error) => failures.push(error),
             },
-            // There is no identifier, so there is nothing to keep: only the application's rule can let it pass.
-            Some(Err(error)) if pipeline.references().decide(error) == Some(SecretPolicy::Omit) => {
+            // There is no identifier, so there is nothing to keep: it is left out, or fails.
+            Some(Err(error)) => {
+                let references = pipeline.references();
+                let policy = References::policy_of_tag(&selected.setting);
+                if policy.or_else(|| references.decide(error)) != Some(SecretPolicy::Omit) {
+                    failures.push(error.clone());
+                }
             }
-            Some(Err(error)) => failures.push(error.clone()),
         }
     }
     if failures.is_empty() {

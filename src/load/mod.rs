@@ -279,6 +279,7 @@ impl Pipeline {
     /// Makes a draft the current generation: values and watch state together, in one swap. Cannot fail.
     pub(crate) fn publish(&self, draft: Draft) -> Published {
         let Draft { loaded, candidate } = draft;
+        self.references.published(candidate.ids());
         let candidate = Arc::new(candidate);
         self.current.store(Some(Arc::clone(&candidate)));
         let before = self.publication.generation();

@@ -267,12 +267,16 @@ impl Said {
     /// Tells the kinds of 403 apart: by code, or by the message of older service versions.
     fn refusal(&self) -> SecretErrorKind {
         let code = self.code.as_deref().unwrap_or_default();
-        let is = |name: &str, words: &str| code.ends_with(name) || self.message.contains(words);
-        if is("Disabled", " disabled ") {
+        // A code that says more than the status has the last word: a network may be "disabled", too.
+        let by_words = matches!(code, "" | "Forbidden");
+        let is = |name: &str, words: &str| {
+            code.ends_with(name) || (by_words && self.message.contains(words))
+        };
+        if is("Disabled", "on a disabled ") {
             SecretErrorKind::Disabled
         } else if is("NotYetValid", "not yet valid") {
             SecretErrorKind::NotYetValid
-        } else if is("Expired", " expired ") {
+        } else if is("Expired", "on an expired ") {
             SecretErrorKind::Expired
         } else {
             SecretErrorKind::Forbidden

@@ -1,6 +1,7 @@
 //! One kind of object in one vault: its client, its gate and its bounds.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn WallClock>,
     pub(super) api_version: Option<Box<str>>,
     pub(super) places: Arc<Semaphore>,
+    pub(super) gate: Arc<Gate>,
     pub(super) timeout: Duration,
 }
 
@@ -34,7 +36,8 @@ pub(super) struct Vault {
     client: Client,
     credential: Arc<VaultCredential>,
     exact: bool,
-    gate: Gate,
+    gate: Arc<Gate>,
+    introduction: Introduction,
     places: Arc<Semaphore>,
     timeout: Duration,
     clock: Arc<dyn WallClock>,
@@ -59,11 +62,21 @@ impl Vault {
             client: Client::new(id.collection(), setup)?,
             credential,
             exact: admitted.exact,
-            gate: Gate::new(),
+            gate: parts.gate,
+            introduction: Introduction::default(),
             places: parts.places,
             timeout: parts.timeout,
             clock: parts.clock,
         })
+    }
+
+    pub(super) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    /// True while the vault wants no requests.
+    pub(super) fn is_closed(&self) -> bool {
+        self.gate.refusal().is_some()
     }
 
     #[cfg(test)]
@@ -82,16 +95,19 @@ impl Vault {
         self.gate.refusal().map_or(Ok(()), Err)?;
         // The token comes before the request, so that a slow credential is bounded by its own deadline.
         self.token().await?;
+        let _alone = self.introduction.begin().await;
         // The semaphore is never closed, so that a place always comes.
         let _place = self.places.acquire().await;
         let pass = self.gate.enter(since).await?;
         let _in_all = limiter.place().await;
         match self.ask(id).await {
             Ok(resolved) => {
+                self.introduction.done();
                 pass.answered();
                 Ok(resolved)
             }
             Err(trouble) if trouble.reach == Reach::Secret => {
+                self.introduction.done();
                 pass.answered();
                 Err(trouble.failure)
             }
@@ -136,5 +152,27 @@ impl Vault {
             Ok(outcome) => outcome,
             Err(_) => Err(Trouble::timeout()),
         }
+    }
+}
+
+/// The first request of a client draws the vault's challenge. It goes alone, so that the others know the answer.
+#[derive(Default)]
+struct Introduction {
+    done: AtomicBool,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Introduction {
+    /// Nothing to wait for once it is done; until then, one at a time.
+    async fn begin(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if self.done.load(Ordering::Acquire) {
+            return None;
+        }
+        let turn = self.turn.lock().await;
+        (!self.done.load(Ordering::Acquire)).then_some(turn)
+    }
+
+    fn done(&self) {
+        self.done.store(true, Ordering::Release);
     }
 }

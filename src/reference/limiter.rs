@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -40,8 +40,8 @@ struct Bounds {
     per_vault: usize,
     in_all: usize,
     all: Semaphore,
-    /// By host. The vault policies of the handles bound their number.
-    vaults: Mutex<HashMap<Box<str>, Arc<Semaphore>>>,
+    /// By host, for as long as a handle asks it.
+    vaults: Mutex<HashMap<Box<str>, Weak<Semaphore>>>,
 }
 
 impl ReadLimiter {
@@ -64,10 +64,12 @@ impl ReadLimiter {
     /// The places of one vault.
     pub(super) fn of_vault(&self, host: &str) -> Arc<Semaphore> {
         let mut vaults = self.0.vaults.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = vaults
-            .entry(host.into())
-            .or_insert_with(|| Arc::new(semaphore(self.0.per_vault)));
-        Arc::clone(places)
+        vaults.retain(|_, places| places.strong_count() > 0);
+        vaults.get(host).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let places = Arc::new(semaphore(self.0.per_vault));
+            vaults.insert(host.into(), Arc::downgrade(&places));
+            places
+        })
     }
 
     /// Waits for one of the places in all. The semaphore is never closed, so that it always comes.

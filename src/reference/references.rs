@@ -22,6 +22,7 @@ use super::changed::ChangedObject;
 #[cfg(feature = "keys")]
 use super::encrypted::unseal;
 use super::failure::ReadFailure;
+use super::gate::Gate;
 use super::identifier::{Collection, SecretIdentifier};
 use super::key_vault::{Parts, Vault};
 use super::limiter::ReadLimiter;
@@ -55,7 +56,7 @@ struct Inner {
     audit: Audit,
 }
 
-const NO_CREDENTIAL: &str = "there is no credential for Key Vault: set `default_credential()`, `credential(..)` or \
+const NO_CREDENTIAL: &str = "set `default_credential()`, `credential(..)` or \
     `KeyVaultOptions::credential(..)`";
 
 impl References {
@@ -189,12 +190,27 @@ impl References {
             .ok()
     }
 
-    /// A generation was published that uses exactly these: forgets all others.
+    /// Forgets all values but these, and every vault that none of them stands in. One that asked for a pause is
+    /// remembered until that is over.
     pub(crate) fn retain(&self, ids: &BTreeSet<ReferenceId>) {
         self.0.cache.retain(ids);
-        self.0
-            .audit
-            .published(ids.iter().map(ReferenceId::vault_host));
+        let hosts: BTreeSet<&str> = ids.iter().map(ReferenceId::vault_host).collect();
+        let mut vaults = self.0.vaults();
+        vaults.retain(|(host, _), vault| hosts.contains(&**host) || vault.is_closed());
+    }
+
+    /// A generation was published that uses these.
+    pub(crate) fn published<'a>(&self, ids: impl Iterator<Item = &'a ReferenceId>) {
+        self.0.audit.published(ids.map(ReferenceId::vault_host));
+    }
+
+    #[cfg(test)]
+    /// The names of the vaults that are remembered.
+    pub(crate) fn vaults_at_hand(&self) -> Vec<String> {
+        let hosts = self.0.vaults();
+        let names = hosts.keys().filter_map(|(host, _)| host.split('.').next());
+        let names: BTreeSet<String> = names.map(str::to_owned).collect();
+        names.into_iter().collect()
     }
 
     #[cfg(test)]
@@ -299,6 +315,7 @@ impl Inner {
                 .and_then(|own| own.api_version.clone())
                 .or_else(|| self.options.api_version.clone()),
             places: self.limiter.of_vault(host),
+            gate: gate_of(&vaults, host),
             timeout: self.options.timeout,
         };
         let no_client = || {
@@ -324,7 +341,7 @@ impl Inner {
         let own = own.and_then(|own| own.credential.clone());
         own.map(|own| CachedCredential::with_clock(own, self.clock.clone()))
             .or_else(|| self.credential.clone())
-            .ok_or_else(|| ReadFailure::new(SecretErrorKind::Credential).with_hint(NO_CREDENTIAL))
+            .ok_or_else(|| ReadFailure::new(SecretErrorKind::NoCredential).with_hint(NO_CREDENTIAL))
     }
 
     fn vaults(&self) -> MutexGuard<'_, Vaults> {
@@ -332,10 +349,19 @@ impl Inner {
     }
 }
 
+/// Secrets and keys of one vault have clients of their own, but its limit in common.
+fn gate_of(vaults: &Vaults, host: &str) -> Arc<Gate> {
+    let mut vaults = vaults.iter();
+    let other = vaults.find(|((known, _), _)| **known == *host);
+    other.map_or_else(|| Arc::new(Gate::new()), |(_, vault)| vault.gate())
+}
+
 /// There is no such secret, or nobody who could ask for it.
 fn is_absent(failure: &ReadFailure) -> bool {
-    failure.kind == SecretErrorKind::NotFound
-        || (failure.kind == SecretErrorKind::Credential && failure.hint == Some(NO_CREDENTIAL))
+    matches!(
+        failure.kind,
+        SecretErrorKind::NotFound | SecretErrorKind::NoCredential
+    )
 }
 
 impl fmt::Debug for References {

@@ -11,6 +11,7 @@ pub(super) struct Directory {
     vaults: BTreeMap<Box<str>, u32>,
     numbers: HashMap<ReferenceId, SecretId>,
     names: BTreeMap<SecretId, ReferenceId>,
+    last_vault: u32,
     last: u32,
 }
 
@@ -20,13 +21,21 @@ impl Directory {
         if let Some(id) = self.numbers.get(name) {
             return *id;
         }
-        let next = u32::try_from(self.vaults.len()).unwrap_or(u32::MAX);
-        let vault = *self.vaults.entry(name.vault_host().into()).or_insert(next);
+        let vault = self.vault(name.vault_host());
         self.last = self.last.wrapping_add(1);
         let id = SecretId::new(vault, self.last, name.is_versioned());
         self.numbers.insert(name.clone(), id);
         self.names.insert(id, name.clone());
         id
+    }
+
+    fn vault(&mut self, host: &str) -> u32 {
+        if let Some(number) = self.vaults.get(host) {
+            return *number;
+        }
+        self.last_vault = self.last_vault.wrapping_add(1);
+        self.vaults.insert(host.into(), self.last_vault);
+        self.last_vault
     }
 
     pub(super) fn name(&self, id: SecretId) -> Option<&ReferenceId> {
@@ -47,8 +56,10 @@ impl Directory {
             .map(|(host, _)| &**host)
     }
 
-    /// Forgets all names but these.
+    /// Forgets all names but these, and the vaults that none of them stands in.
     pub(super) fn retain(&mut self, names: &BTreeSet<ReferenceId>) {
+        let hosts: BTreeSet<&str> = names.iter().map(ReferenceId::vault_host).collect();
+        self.vaults.retain(|host, _| hosts.contains(&**host));
         self.numbers.retain(|name, _| names.contains(name));
         self.names.retain(|_, name| names.contains(name));
     }

@@ -16,6 +16,8 @@ pub(super) struct Reporter {
     failing: BTreeMap<ReferenceId, SecretErrorKind>,
     /// Dates of expiry that were warned of.
     expiring: BTreeMap<ReferenceId, SystemTime>,
+    /// References that were told not to rotate.
+    pinned: BTreeSet<ReferenceId>,
     missing: BTreeSet<usize>,
     failures: u32,
 }
@@ -26,6 +28,7 @@ impl Reporter {
             shared,
             failing: BTreeMap::new(),
             expiring: BTreeMap::new(),
+            pinned: BTreeSet::new(),
             missing: BTreeSet::new(),
             failures: 0,
         }
@@ -33,18 +36,21 @@ impl Reporter {
 
     /// At the start, of what was loaded.
     pub(super) fn begins(&mut self, candidate: &Candidate) {
-        let pinned: Vec<_> = candidate.ids().filter(|id| id.is_pinned()).collect();
-        if !pinned.is_empty() {
-            let names: Vec<_> = pinned.iter().map(|id| id.name()).collect();
-            telemetry::pinned(names.into_iter());
-        }
-        for id in candidate.ids() {
-            self.expiry(id);
-        }
         self.fetched(candidate);
+        self.dates();
     }
 
     pub(super) fn fetched(&mut self, candidate: &Candidate) {
+        let pinned: BTreeSet<_> = candidate.ids().filter(|id| id.is_pinned()).collect();
+        let new: Vec<_> = pinned
+            .iter()
+            .filter(|id| !self.pinned.contains(**id))
+            .map(|id| id.name())
+            .collect();
+        if !new.is_empty() {
+            telemetry::pinned(new.into_iter());
+        }
+        self.pinned = pinned.into_iter().cloned().collect();
         let absent: BTreeSet<usize> = candidate.walk().sentinels().absent().collect();
         let sentinels = self.shared.options.sentinels();
         for sentinel in absent
@@ -62,12 +68,22 @@ impl Reporter {
         if failures > 0 {
             telemetry::check_recovered(&self.shared.pipeline.endpoint(), failures);
         }
+        self.dates();
+    }
+
+    /// Dates come nearer without a read, and versions are not read again at all.
+    fn dates(&mut self) {
+        let Some(current) = self.shared.pipeline.current() else {
+            return;
+        };
+        current.ids().for_each(|id| self.expiry(id));
     }
 
     pub(super) fn check_failed(&mut self, error: &Error) {
         self.failures = self.failures.saturating_add(1);
         let endpoint = self.shared.pipeline.endpoint();
         telemetry::check_failed(error.endpoint().unwrap_or(&endpoint), self.failures, error);
+        self.dates();
     }
 
     pub(super) fn reads(&mut self, id: &ReferenceId) {

@@ -160,6 +160,7 @@ impl Status {
     ) -> Self {
         let Machine { state, names } = machine;
         let now = Instant::now();
+        let today = pipeline.publication().clock().now();
         let ago = |at: Instant| now.saturating_duration_since(at);
         let until = |at: Instant| at.saturating_duration_since(now);
         let (store, candidates) = (&state.store, &state.candidates);
@@ -186,8 +187,11 @@ impl Status {
                 .filter_map(|(id, secret)| {
                     let id = names.name(id)?;
                     let held = pipeline.references().held(id);
+                    let expires_on = held.as_ref().and_then(|held| held.life().expires_on);
                     Some(SecretStatus {
                         properties: held.as_deref().map(properties),
+                        expires_in: expires_on
+                            .map(|date| date.duration_since(today).unwrap_or_default()),
                         ..secret_status(id, secret, now)
                     })
                 })
@@ -239,7 +243,7 @@ fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatu
         failing_for: secret.failing.map(|failing| ago(failing.since)),
         interval: secret.every(),
         next_read: secret.due().map(until),
-        expires_in: secret.expires.map(until),
+        expires_in: None,
         properties: None,
     }
 }

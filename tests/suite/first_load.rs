@@ -3,7 +3,7 @@
 use config::Config;
 use config_azure::{
     AppConfiguration, ErrorKind, KeyVaultOptions, ReadLimiter, Secret, SecretErrorKind,
-    SettingSelector, StartupOptions, from_config,
+    SecretPolicy, SettingSelector, StartupOptions, from_config,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
@@ -213,6 +213,53 @@ fn options_that_cannot_work_are_refused_without_io() {
             .endpoint("Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0")
             .default_credential(),
     );
+}
+
+/// Nobody but the program can give it a credential.
+#[tokio::test(start_paused = true)]
+async fn a_reference_without_a_credential_fails_at_once() {
+    let emulator = support::world_in_memory();
+    for startup in [StartupOptions::new(), StartupOptions::new().optional()] {
+        let began = tokio::time::Instant::now();
+        let error = AppConfiguration::builder()
+            .connection_string(emulator.store("contoso").connection_string())
+            .transport(emulator.transport())
+            .startup(startup)
+            .load()
+            .await
+            .expect_err("no credential");
+        assert!(error.is_credential() && !error.is_transient(), "{error}");
+        assert_eq!(error.failures()[0].kind(), SecretErrorKind::NoCredential);
+        assert!(error.to_string().contains("default_credential"), "{error}");
+        assert!(began.elapsed().as_secs() < 1);
+    }
+}
+
+/// The tag of a setting goes before the rule of the application, also where there is no identifier to read.
+#[tokio::test(start_paused = true)]
+async fn the_tag_decides_about_a_reference_that_is_none() {
+    let emulator = support::world_in_memory();
+    let store = emulator.store("contoso");
+    let tagged = |policy: &str, uri: &str| {
+        let value = format!(r#"{{"uri":"{uri}"}}"#);
+        let setting = Setting::new("extra", &value)
+            .content_type("application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8")
+            .tag("config-azure.policy", policy);
+        store.put(setting);
+    };
+    let omit = KeyVaultOptions::new().on_error(|_| SecretPolicy::Omit);
+    for uri in ["https://vault.contoso.example/secrets/a", "not a reference"] {
+        tagged("omit", uri);
+        let azure = support::in_memory(&emulator)
+            .load()
+            .await
+            .expect("left out");
+        assert!(azure.explain("extra").is_none());
+        tagged("fail", uri);
+        let strict = support::in_memory(&emulator).key_vault(omit.clone());
+        let error = strict.load().await.expect_err("the tag says so");
+        assert_eq!(error.failures()[0].key(), "extra");
+    }
 }
 
 /// Handles with credentials and clients of their own, over TLS.

@@ -16,6 +16,7 @@ mod one_spelling;
 mod ownership;
 mod process;
 mod push;
+mod push_early;
 mod refresh_calls;
 mod refreshing;
 mod secrecy;

@@ -178,6 +178,33 @@ async fn a_sentinel_guards_the_settings() {
     );
 }
 
+/// Whoever may write settings can lead the identity of the service to any vault of the cloud. Somebody should see it.
+#[tokio::test(start_paused = true)]
+async fn t02_a_setting_that_moves_to_another_vault_is_one_audit_event() {
+    let (events, _collecting) = events::capture("config_azure::audit=warn");
+    let emulator = support::world_in_memory();
+    let azure = loaded(&emulator, RefreshOptions::new()).await;
+    emulator.vault("kv-shared").set_secret("moved", "hunter2");
+    let store = emulator.store("contoso");
+    let uri = emulator.vault("kv-shared").secret_uri("moved");
+    store.set_reference("db:password", None, &uri);
+    azure.refresh().await.expect("a vault that is in use");
+    assert_eq!(events.count(), 0, "{}", events.text());
+
+    store.set_reference(
+        "db:password",
+        None,
+        "https://kv-attacker.vault.azure.net/secrets/x",
+    );
+    azure.refresh().await.expect_err("there is no such vault");
+    tokio::time::sleep(secs(600)).await;
+    let text = events.text();
+    assert_eq!(events.count(), 1, "{text}");
+    for host in ["kv-attacker.vault.azure.net", "kv-shared.vault.azure.net"] {
+        assert!(text.contains(host), "{text}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn f20_a_store_that_was_emptied_is_taken_over_loudly_or_refused() {
     for refuse in [false, true] {

@@ -215,6 +215,37 @@ async fn f41_a_slow_refresh_ahead_holds_nobody_up() {
     assert_eq!(inner.calls(), 2);
 }
 
+/// Whoever drives the refresh leaves after a moment. What nobody looked at for long is not trusted any more: a connection
+/// that was not read from has timed out by then, and its failure would be taken for the authority's.
+#[tokio::test(start_paused = true)]
+async fn f41_a_refresh_that_was_left_alone_is_begun_anew() {
+    let inner = Scripted::new(Duration::from_secs(3), [Act::Token(3600)]);
+    let cached = inner.cached();
+    assert_eq!(number(get(&cached).await), 1);
+    // Ahead of its end, while the old one is good: driven for two seconds, and left.
+    advance(Duration::from_secs(3310)).await;
+    assert_eq!(number(get(&cached).await), 1);
+    // Five minutes later the old one is gone.
+    advance(Duration::from_secs(300)).await;
+    let began = Instant::now();
+    assert_eq!(number(get(&cached).await), 3, "by a call of its own");
+    assert_eq!(began.elapsed(), Duration::from_secs(3));
+    // Callers who come while it is awaited join it, however long it takes.
+    inner.act([Act::Token(3600)]);
+    assert_eq!(inner.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_credential_has_one_cache() {
+    let inner = Scripted::new(Duration::from_secs(1), [Act::Token(3600)]);
+    let clock: Arc<dyn WallClock> = Arc::new(inner.clock);
+    let first = CachedCredential::with_clock(inner.clone(), clock.clone());
+    let again = CachedCredential::with_clock(inner.clone(), clock);
+    assert!(Arc::ptr_eq(&first, &again));
+    let (a, b) = tokio::join!(get(&first), get(&again));
+    assert_eq!((number(a), number(b), inner.calls()), (1, 1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_leader_may_be_cancelled() {
     let inner = Scripted::new(Duration::from_secs(5), [Act::Token(3600)]);

@@ -1,6 +1,6 @@
 //! A setting taken for what it refers to, and admitted by the vault policy.
 
-use super::Inner;
+use super::{Inner, References};
 use crate::error::{SecretError, SecretErrorKind};
 #[cfg(feature = "keys")]
 use crate::reference::encrypted::Jwe;
@@ -8,6 +8,13 @@ use crate::reference::identifier::{Collection, KeyIdentifier, SecretIdentifier};
 use crate::reference::options::SecretPolicy;
 use crate::reference::{Reference, ReferenceId, parse};
 use crate::setting::ConfigurationSetting;
+
+impl References {
+    /// The policy that a setting's own tag names, whatever else is wrong with the setting.
+    pub(crate) fn policy_of_tag(setting: &ConfigurationSetting) -> Option<SecretPolicy> {
+        policy_of(setting).ok().flatten()
+    }
+}
 
 impl Inner {
     pub(super) fn parse(&self, setting: &ConfigurationSetting) -> Result<Reference, SecretError> {

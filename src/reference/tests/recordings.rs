@@ -167,6 +167,16 @@ fn refusals_are_told_apart_by_code_or_by_words() {
             SecretErrorKind::Forbidden,
         ),
         (Some("AccessDenied"), "", SecretErrorKind::Forbidden),
+        (
+            Some("ForbiddenByConnection"),
+            "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
+            SecretErrorKind::Forbidden,
+        ),
+        (
+            None,
+            "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
+            SecretErrorKind::Forbidden,
+        ),
         (None, "", SecretErrorKind::Forbidden),
     ];
     for (code, message, kind) in table {

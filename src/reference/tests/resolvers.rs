@@ -94,7 +94,7 @@ async fn without_a_credential_resolvers_are_enough() {
     };
     let bare = make(KeyVaultOptions::new());
     let failure = bare.read(&secret_id(DB)).await.unwrap_err();
-    assert_eq!(failure.kind, SecretErrorKind::Credential);
+    assert_eq!(failure.kind, SecretErrorKind::NoCredential);
     assert!(
         failure.hint.unwrap().contains("default_credential"),
         "{failure:?}"

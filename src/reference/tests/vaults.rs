@@ -116,8 +116,10 @@ fn t02_a_new_vault_is_one_audit_event() {
         let read = async |vault: &str| drop(references.read(&id(vault)).await);
         read("kv-orders").await;
         read("kv-shared").await;
-        references.retain(&[id("kv-orders"), id("kv-shared")].into());
+        references.published([id("kv-orders"), id("kv-shared")].iter());
         assert_eq!(events.count(), 0, "the first generation is no news");
+        // What is only kept for a candidate is not published.
+        references.retain(&[id("kv-orders"), id("kv-shared"), id("kv-moved")].into());
         read("kv-moved").await;
         read("kv-moved").await;
         assert_eq!(events.count(), 1);
@@ -127,7 +129,7 @@ fn t02_a_new_vault_is_one_audit_event() {
                 && event.contains("kv-orders.vault.azure.net"),
             "{event}"
         );
-        references.retain(&[id("kv-orders"), id("kv-moved")].into());
+        references.published([id("kv-orders"), id("kv-moved")].iter());
         read("kv-moved").await;
         read("kv-orders").await;
         assert_eq!(events.count(), 1);
@@ -135,6 +137,126 @@ fn t02_a_new_vault_is_one_audit_event() {
         assert_eq!(events.count(), 2, "it was gone, so it is news again");
     });
     drop(guard);
+}
+
+/// Whoever may write settings can name vaults for ever; only those in use are remembered.
+#[tokio::test(start_paused = true)]
+async fn vaults_that_nothing_refers_to_are_forgotten() {
+    let names = ["kv-a00", "kv-b00", "kv-c00"];
+    let builder = names
+        .iter()
+        .fold(Emulator::builder(), |builder, name| builder.vault(*name));
+    let emulator = builder.in_memory();
+    let ids = names.map(|name| secret_id(&emulator.vault(name).secret_uri("db")));
+    let limiter = crate::ReadLimiter::new(4, 8);
+    let options = KeyVaultOptions::new().read_limiter(limiter.clone());
+    let references = references(&emulator, options);
+    emulator
+        .vault("kv-b00")
+        .throttle(config_azure_emulator::vault::Throttle::closed().retry_after(30));
+    for id in &ids {
+        drop(references.read(id).await);
+    }
+    assert_eq!(references.vaults_at_hand(), names);
+    references.retain(&[ids[0].clone()].into());
+    assert_eq!(
+        references.vaults_at_hand(),
+        ["kv-a00", "kv-b00"],
+        "a pause that was asked for is not forgotten"
+    );
+    tokio::time::sleep(std::time::Duration::from_secs(700)).await;
+    references.retain(&[ids[0].clone()].into());
+    assert_eq!(references.vaults_at_hand(), ["kv-a00"]);
+}
+
+/// Two clouds at once: no vault ever sees a token for the other cloud's audience.
+#[tokio::test(start_paused = true)]
+async fn t18_each_cloud_sees_tokens_for_itself_alone() {
+    let hosts = ["kv-orders.vault.azure.net", "kv-orders.vault.azure.cn"];
+    let builder = hosts
+        .iter()
+        .fold(Emulator::builder(), |builder, host| builder.vault(*host));
+    let emulator = builder.in_memory();
+    for host in hosts {
+        for task in 0..64 {
+            emulator.vault(host).set_secret(&format!("s-{task}"), host);
+        }
+    }
+    let references = references(&emulator, KeyVaultOptions::new());
+    let reads = (0..64).map(|task| {
+        let host = hosts[task % 2];
+        let id = secret_id(&format!("https://{host}/secrets/s-{task}"));
+        let references = references.clone();
+        async move { (host, references.read(&id).await) }
+    });
+    for (host, read) in futures::future::join_all(reads).await {
+        assert_eq!(text(&read.unwrap()), host);
+    }
+    assert_eq!(
+        emulator.credential().calls(),
+        2,
+        "a token for each audience"
+    );
+    // The emulator's vaults refuse every other audience: not one request was.
+    let refused = Route::secret().status(401);
+    assert_eq!(emulator.log().count(refused), 0);
+    assert_eq!(emulator.log().count(Route::challenge()), 2);
+}
+
+/// Secrets and keys of a vault share its limit, though not a client.
+#[cfg(feature = "keys")]
+#[tokio::test(start_paused = true)]
+async fn f27_a_vault_that_throttles_secrets_is_not_asked_for_keys() {
+    use config_azure_emulator::vault::NewKey;
+
+    let emulator = Emulator::builder().vault("kv-orders").in_memory();
+    let vault = emulator.vault("kv-orders");
+    vault.set_secret("db", "hunter2");
+    vault.create_key("signing", NewKey::rsa(2048));
+    let references = references(&emulator, KeyVaultOptions::new().resolve_keys(true));
+    let key = references.parse(&setting("k", &vault.key_uri("signing")));
+    let key = key.unwrap().unwrap().id;
+    let secret = secret_id(&vault.secret_uri("db"));
+    let throttled = Fault::status(429).retry_after(20);
+    emulator
+        .faults()
+        .script(Route::secret(), throttled, Some(1));
+    assert_eq!(
+        references.read(&secret).await.unwrap_err().kind,
+        SecretErrorKind::Throttled
+    );
+    emulator.log().clear();
+    let failure = references.read(&key).await.unwrap_err();
+    assert_eq!(failure.kind, SecretErrorKind::Throttled);
+    assert_eq!(emulator.log().count(Route::any()), 0);
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    references.read(&key).await.unwrap();
+    assert_eq!(text(&references.read(&secret).await.unwrap()), "hunter2");
+}
+
+/// One credential has one cache, however many vaults name it.
+#[tokio::test(start_paused = true)]
+async fn a_credential_of_several_vaults_is_asked_once() {
+    let emulator = Emulator::builder()
+        .vault("kv-orders")
+        .vault("kv-shared")
+        .in_memory();
+    let own = Arc::new(Counted {
+        inner: emulator.credential(),
+        calls: AtomicUsize::new(0),
+    });
+    let mut options = KeyVaultOptions::new();
+    let mut ids = Vec::new();
+    for name in ["kv-orders", "kv-shared"] {
+        emulator.vault(name).set_secret("db", name);
+        ids.push(secret_id(&emulator.vault(name).secret_uri("db")));
+        options = options.vault(VaultOptions::new(name).credential(own.clone()));
+    }
+    let references = references(&emulator, options);
+    for read in futures::future::join_all(ids.iter().map(|id| references.read(id))).await {
+        read.unwrap();
+    }
+    assert_eq!(own.calls.load(Ordering::Relaxed), 1);
 }
 
 /// A vault on a port of its own, as a local emulator has it: admitted by its origin, and its tokens pinned to the

@@ -88,7 +88,6 @@ pub(crate) struct Secret {
     pub(crate) again: bool,
     /// When the value that is held was asked for.
     pub(crate) held: Option<Instant>,
-    pub(crate) expires: Option<Instant>,
     pub(crate) failing: Option<Failing>,
     /// When the last read began.
     pub(crate) started: Option<Instant>,
@@ -105,7 +104,6 @@ impl Secret {
             waits: false,
             again: false,
             held: None,
-            expires: None,
             failing: None,
             started: None,
         }
@@ -180,7 +178,6 @@ impl Secret {
         rng: &mut fastrand::Rng,
     ) {
         self.held = Some(started);
-        self.expires = report.expires_in.map(|left| later(now, left));
         self.drawn = None;
         if !self.rotates {
             return;

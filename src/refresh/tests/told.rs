@@ -152,10 +152,45 @@ async fn references_that_do_not_rotate_are_told_at_the_start() {
     let uri = format!("{}/{version}", vault.secret_uri("db-password"));
     let store = emulator.store("contoso");
     store.set_reference("db:password", None, &uri);
-    let (_azure, events, _collecting) = told(&emulator).await;
-    assert_eq!(
-        count(&events, "references that name a version do not rotate"),
-        1
-    );
+    let (azure, events, _collecting) = told(&emulator).await;
+    let pinned = "references that name a version do not rotate";
+    assert_eq!(count(&events, pinned), 1);
     assert!(events.text().contains("db-password"));
+
+    let version = vault.set_secret("late", "hunter2").version;
+    let uri = format!("{}/{version}", vault.secret_uri("late"));
+    store.set_reference("late", None, &uri);
+    azure.refresh().await.unwrap();
+    let text = events.text();
+    let line = text.lines().rfind(|line| line.contains(pinned)).unwrap();
+    assert!(
+        line.contains("late") && !line.contains("db-password"),
+        "{line}"
+    );
+    store.set("db:host", None, "another");
+    azure.refresh().await.unwrap();
+    assert_eq!(count(&events, pinned), 2, "each once");
+}
+
+/// A version is never read again, but its end comes nearer all the same.
+#[tokio::test(start_paused = true)]
+async fn a_pinned_secret_that_comes_to_its_end_is_warned_of_once() {
+    let emulator = world();
+    let vault = emulator.vault("kv-orders");
+    let secret = NewSecret::new("hunter2").expires(emulator.clock().now() + 10 * DAY);
+    let version = vault.set_secret_with("db-password", secret).version;
+    let uri = format!("{}/{version}", vault.secret_uri("db-password"));
+    emulator
+        .store("contoso")
+        .set_reference("db:password", None, &uri);
+    let (azure, events, _collecting) = told(&emulator).await;
+    let soon = "a secret expires soon";
+    tokio::time::sleep(2 * DAY).await;
+    assert_eq!(count(&events, soon), 0);
+    tokio::time::sleep(2 * DAY).await;
+    assert_eq!(count(&events, soon), 1);
+    tokio::time::sleep(9 * DAY).await;
+    assert_eq!(count(&events, soon), 1);
+    let left = azure.status().secrets[0].expires_in;
+    assert_eq!(left, Some(Duration::ZERO), "it has expired");
 }
