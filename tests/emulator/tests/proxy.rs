@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use config_azure_emulator::{Direction, Emulator, Proxy, Route, Toxic};
+use config_azure_emulator::{Direction, Emulator, Fault, Proxy, Route, Toxic};
 
 const HOST: &str = "contoso.azconfig.io";
 const URL: &str = "https://contoso.azconfig.io/kv";
@@ -157,6 +157,26 @@ async fn a_slow_close_keeps_the_client_s_side_open() {
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).await.expect("the end");
     assert!(started.elapsed() >= delay);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_down_ends_connections_and_refuses_new_ones_until_it_is_up() {
+    let (emulator, mut proxy, client) = world().await;
+    assert!(list(&client).await.is_some());
+    emulator.faults().script(Route::any(), Fault::Hang, Some(1));
+    let open = tokio::spawn(client.get(URL).send());
+    emulator.log().wait_for(Route::store_list(), 2).await;
+    proxy.down().await;
+    assert!(open.await.expect("no panic").is_err());
+    let refused = client.get(URL).send().await.expect_err("it is down");
+    assert!(refused.is_connect(), "{refused:?}");
+    assert_eq!(proxy.connections(), 1);
+    proxy.down().await;
+    for _ in 0..2 {
+        proxy.up().await.expect("the same port");
+        assert!(list(&client).await.is_some());
+    }
+    assert_eq!(proxy.connections(), 2);
 }
 
 #[tokio::test]

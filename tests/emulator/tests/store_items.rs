@@ -138,6 +138,35 @@ async fn a_locked_setting_cannot_be_changed() {
     assert_eq!(text(&emulator, "GET", &lock).await.0, 405);
 }
 
+#[tokio::test]
+async fn a_problem_comes_in_the_media_type_that_the_client_accepts() {
+    const KV: &str = "application/vnd.microsoft.appconfig.kv+json";
+    const PROBLEM: &str = "application/problem+json";
+    let (emulator, store) = world();
+    let mut setting = Setting::new("a", "1");
+    setting.locked = true;
+    store.put(setting);
+    let both = format!("{KV}, {PROBLEM}");
+    let any = format!("{KV};q=0.9, */*;q=0.1");
+    for (accept, expected) in [
+        (KV, KV),
+        (&both, PROBLEM),
+        (&any, PROBLEM),
+        ("application/json", PROBLEM),
+        ("", PROBLEM),
+    ] {
+        let call = Call::new("PUT", &item("a")).json(r#"{"value":"2"}"#);
+        let call = call.header("accept", accept);
+        let (status, headers, body) = get(&emulator, &call).await;
+        assert_eq!(status, 409, "{body}");
+        let expected = format!("{expected}; charset=utf-8");
+        assert_eq!(header(&headers, "content-type"), expected, "{accept}");
+    }
+    let absent = Call::new("GET", &item("none")).header("accept", KV);
+    let (status, headers, _) = get(&emulator, &absent).await;
+    assert_eq!((status, header(&headers, "content-type")), (404, ""));
+}
+
 #[tokio::test(start_paused = true)]
 async fn locks_count_as_changes_only_where_they_change_something() {
     let (emulator, store) = world();

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Call, get, header, text};
-use config_azure_emulator::{Composition, Emulator, NewSnapshot, StoreHandle};
+use config_azure_emulator::{Composition, Emulator, NewSnapshot, Setting, StoreHandle};
 use serde_json::Value;
 
 const STORE: &str = "https://contoso.azconfig.io";
@@ -294,6 +294,37 @@ async fn a_page_of_the_past_has_both_links() {
         link.contains("rel=\"next\", <") && link.contains("rel=\"original\""),
         "{link}"
     );
+}
+
+#[tokio::test]
+async fn tags_of_a_filter_narrow_it_whoever_orders_the_snapshot() {
+    let (emulator, store) = world();
+    for (key, team, tier) in [
+        ("c", "orders", "1"),
+        ("d", "orders", "2"),
+        ("e", "shop", "1"),
+    ] {
+        let setting = Setting::new(key, key).tag("team", team).tag("tier", tier);
+        store.put(setting);
+    }
+    let tags = ["team=orders", "tier=1"];
+    let order = NewSnapshot::new("here").filter_tagged("*", None, &tags);
+    store.create_snapshot(order).expect("a good order");
+    let body = r#"{"filters":[{"key":"*","tags":["team=orders","tier=1"]}]}"#;
+    let put = Call::new("PUT", &url("snapshots/there")).json(body);
+    assert_eq!(get(&emulator, &put).await.0, 201);
+    let shown = r#"[{"key":"*","label":null,"tags":["team=orders","tier=1"]}]"#;
+    for name in ["here", "there"] {
+        assert_eq!(
+            content(&emulator, name).await,
+            pairs(&[("c", "c")]),
+            "{name}"
+        );
+        let snapshot = json(&emulator, &format!("snapshots/{name}")).await;
+        assert_eq!(snapshot["filters"].to_string(), shown, "{name}");
+    }
+    let bad = NewSnapshot::new("bad").filter_tagged("*", None, &["team"]);
+    assert!(store.create_snapshot(bad).is_err(), "no value");
 }
 
 fn sequence(headers: &http::HeaderMap) -> u64 {

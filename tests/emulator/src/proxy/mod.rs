@@ -21,7 +21,8 @@ pub use toxic::{Direction, Toxic};
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    /// None while the proxy is down.
+    task: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -61,12 +62,34 @@ impl Proxy {
             connections: Mutex::default(),
             generation: watch::Sender::new(0),
         });
-        let task = tokio::spawn(accept(listener, shared.clone()));
+        let task = Some(tokio::spawn(accept(listener, shared.clone())));
         Ok(Self {
             address,
             shared,
             task,
         })
+    }
+
+    /// Takes the proxy down: its connections end, new ones are refused. Toxics stay.
+    pub async fn down(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            // Only once the task has ended the port is closed.
+            let _ = task.await;
+        }
+    }
+
+    /// Brings the proxy back on the same port.
+    ///
+    /// # Errors
+    /// Somebody else has taken the port.
+    pub async fn up(&mut self) -> Result<(), EmulatorError> {
+        if self.task.is_none() {
+            let taken = |e| EmulatorError::because("the proxy's port could not be opened", e);
+            let listener = TcpListener::bind(self.address).await.map_err(taken)?;
+            self.task = Some(tokio::spawn(accept(listener, self.shared.clone())));
+        }
+        Ok(())
     }
 
     /// Where the proxy listens.
@@ -98,7 +121,9 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 

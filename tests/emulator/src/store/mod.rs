@@ -286,7 +286,7 @@ impl Store {
 impl Service for Store {
     fn handle(&self, request: &Request<Bytes>, now: OffsetDateTime) -> Response<Bytes> {
         let answer = self.answer(request, now);
-        let mut response = answer.unwrap_or_else(Problem::into_response);
+        let mut response = answer.unwrap_or_else(|problem| problem.answer_to(request.headers()));
         if !matches!(
             response.status(),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN

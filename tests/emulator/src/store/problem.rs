@@ -1,7 +1,7 @@
 //! Refusals: problem documents and bare statuses.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
 const MEDIA_TYPE: &str = "application/problem+json; charset=utf-8";
@@ -119,4 +119,32 @@ impl Problem {
     pub(crate) fn into_response(self) -> Response<Bytes> {
         *self.0
     }
+
+    /// The answer to a request with these headers: a client that accepts one of the service's own media types and no
+    /// problem documents gets its problem under that type, as recorded.
+    pub(crate) fn answer_to(self, request: &HeaderMap) -> Response<Bytes> {
+        let mut response = self.into_response();
+        let content_type = response.headers_mut().get_mut(header::CONTENT_TYPE);
+        if let (Some(content_type), Some(own)) = (content_type, only_own_type(request)) {
+            *content_type = own;
+        }
+        response
+    }
+}
+
+fn only_own_type(request: &HeaderMap) -> Option<HeaderValue> {
+    let accepted = request.get_all(header::ACCEPT).iter();
+    let accepted = accepted.filter_map(|value| value.to_str().ok());
+    let ranges = accepted.flat_map(|text| text.split(','));
+    let essences = ranges.map(|range| range.split(';').next().unwrap_or_default().trim());
+    let essences: Vec<_> = essences.collect();
+    let general = ["*/*", "application/*", "application/problem+json"];
+    if essences.iter().any(|essence| general.contains(essence)) {
+        return None;
+    }
+    let own = |essence: &&&str| {
+        essence.starts_with("application/vnd.microsoft.appconfig.") && essence.ends_with("+json")
+    };
+    let essence = essences.iter().find(own)?;
+    HeaderValue::try_from(format!("{essence}; charset=utf-8")).ok()
 }

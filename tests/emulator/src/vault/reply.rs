@@ -5,6 +5,9 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
+/// As newer recordings show it.
+const SERVICE_VERSION: &str = "1.9.775.1";
+
 /// A successful answer.
 pub(super) enum Reply {
     Json(Value),
@@ -114,6 +117,11 @@ pub(super) fn into_response(outcome: Result<Reply, Problem>, request_id: &str) -
         &mut response,
         http::HeaderName::from_static("x-ms-keyvault-region"),
         super::REGION,
+    );
+    insert(
+        &mut response,
+        http::HeaderName::from_static("x-ms-keyvault-service-version"),
+        SERVICE_VERSION,
     );
     insert(
         &mut response,

@@ -20,7 +20,9 @@ pub fn neighbours(store: &StoreHandle, exchange: &Exchange) -> usize {
         ("kv", name) if name.is_empty() && exchange.query("snapshot").is_some() => 0,
         ("kv" | "revisions", name) if name.is_empty() => {
             let settings = around_list(exchange);
-            settings.map(|setting| store.put(setting)).count()
+            settings
+                .inspect(|setting| drop(store.put(setting.clone())))
+                .count()
         }
         ("kv", name) => {
             let label = exchange.query("label").filter(|label| label != "\0");

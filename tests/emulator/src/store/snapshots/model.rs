@@ -77,6 +77,20 @@ impl NewSnapshot {
         self
     }
 
+    /// As [`filter`](Self::filter), of settings that have all of these tags, each as `name=value`.
+    #[must_use]
+    pub fn filter_tagged(
+        mut self,
+        key: impl Into<String>,
+        label: Option<&str>,
+        tags: &[&str],
+    ) -> Self {
+        let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
+        self.filters
+            .push((key.into(), label.map(str::to_owned), tags));
+        self
+    }
+
     /// With another composition.
     #[must_use]
     pub fn composition(mut self, composition: Composition) -> Self {
