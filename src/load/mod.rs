@@ -9,11 +9,12 @@ use arc_swap::ArcSwapOption;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::loaded::Loaded;
 use crate::publication::{Publication, Published};
 use crate::reference::{ReadFailure, ReferenceId, References};
 use crate::store::{Scope, Store, Walk};
+use crate::task::{self, Panicked};
 use crate::telemetry;
 use crate::tree::Shape;
 
@@ -125,7 +126,8 @@ impl Pipeline {
             Ok(candidate) => candidate,
             Err(error) => return (Err(error), None),
         };
-        match self.assemble(&candidate, Phase::Startup) {
+        let assembled = task::caught_now(|| self.assemble(&candidate, Phase::Startup));
+        match assembled.unwrap_or_else(|Panicked| Err(panicked())) {
             Ok(draft) => {
                 self.unread.clear();
                 (Ok(draft), None)
@@ -290,4 +292,10 @@ impl Pipeline {
         }
         published
     }
+}
+
+fn panicked() -> Error {
+    let message =
+        "code of the application (such as `map_key`) panicked while the settings were put together";
+    Error::new(ErrorKind::Runtime, message)
 }

@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::callers::Callers;
 use super::check::{Look, look};
-use super::engine::Shared;
+use super::engine::{Published, Shared};
 use super::outcome::RefreshOutcome;
 use super::report::Reporter;
 use super::state::{
@@ -67,7 +67,7 @@ impl Driver {
             callers: Callers::default(),
             spawned: false,
         };
-        driver.begin();
+        driver.begin(Shared::start);
         driver
     }
 
@@ -76,7 +76,7 @@ impl Driver {
     }
 
     /// Starts over from what is published.
-    fn begin(&mut self) {
+    fn begin(&mut self, start: fn(&Shared, Published<'_>)) {
         self.work.clear();
         self.callers.clear();
         self.candidates.clear();
@@ -84,12 +84,12 @@ impl Driver {
         let current = self.pipeline().current();
         let needs = current.as_deref().map(|current| self.shared.needs(current));
         let published = needs.as_deref().map(|needs| (self.newest, needs));
+        start(&self.shared, published);
         if let Some(current) = current {
             self.pipeline().retain(&current.ids().cloned().collect());
-            self.report.begins(&current);
             self.candidates.insert(self.newest, (*current).clone());
+            self.report.begins(&current);
         }
-        self.shared.restart(published);
     }
 
     /// Runs for ever, as a task. A panic, of this crate or of code that it calls, starts the machine again after a pause.
@@ -98,7 +98,8 @@ impl Driver {
         let mut restarts = 0;
         while task::caught(self.drive()).await.is_err() {
             restarts += 1;
-            self.restart();
+            // Whoever listens to `tracing` may panic once more.
+            let _ = task::caught_now(|| self.restart());
             tokio::time::sleep(restart_delay(restarts)).await;
         }
     }
@@ -106,8 +107,8 @@ impl Driver {
     /// After a panic: nothing that was under way is trusted any more. Callers learn of it.
     pub(super) fn restart(&mut self) {
         self.callers.answer_all(&reply::panicked());
+        self.begin(Shared::restart);
         self.count_panic();
-        self.begin();
     }
 
     /// Waits for whatever comes next and handles it, for ever.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -46,13 +47,22 @@ impl Shared {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the machine again. `published`: what it is to take for published.
-    pub(super) fn restart(&self, published: Option<(CandidateNo, &[Need])>) {
+    /// Starts the machine. `published`: what it is to take for published.
+    pub(super) fn start(&self, published: Published<'_>) {
+        self.machine().state = self.fresh(published);
+    }
+
+    /// Starts it again after a panic.
+    pub(super) fn restart(&self, published: Published<'_>) {
+        let mut state = self.fresh(published);
+        let mut machine = self.machine();
+        state.inherit(&machine.state, Instant::now());
+        machine.state = state;
+    }
+
+    fn fresh(&self, published: Published<'_>) -> State {
         let generation = self.pipeline.publication().generation();
-        let counters = self.machine().state.counters;
-        let mut state = fresh(&self.schedule, published, generation);
-        state.counters = counters;
-        self.machine().state = state;
+        fresh(&self.schedule, published, generation)
     }
 
     /// What a candidate refers to, and what is held of it.
@@ -90,7 +100,10 @@ impl Shared {
     }
 }
 
-fn fresh(schedule: &Schedule, published: Option<(CandidateNo, &[Need])>, generation: u64) -> State {
+/// A candidate, and what it needs.
+pub(super) type Published<'a> = Option<(CandidateNo, &'a [Need])>;
+
+fn fresh(schedule: &Schedule, published: Published<'_>, generation: u64) -> State {
     let seed = fastrand::u64(..);
     State::new(schedule, seed, published, generation, Instant::now())
 }
@@ -145,6 +158,8 @@ impl Engine {
         let inline = if options.period().is_some() {
             task::spawn("refresh", token.clone(), async move {
                 let _ending = ending;
+                // Neither the end of the search for replicas nor a panic of it ends the refresh.
+                let discovery = task::caught(discovery).then(|_| std::future::pending::<()>());
                 tokio::select! {
                     () = driver.run() => {}
                     () = discovery => {}

@@ -184,14 +184,15 @@ impl Status {
                 .as_ref()
                 .map(|pending| ago(pending.since)),
             secrets: secrets
-                .filter_map(|(id, secret)| {
-                    let id = names.name(id)?;
+                .filter_map(|(number, secret)| {
+                    let id = names.name(number)?;
                     let held = pipeline.references().held(id);
                     let expires_on = held.as_ref().and_then(|held| held.life().expires_on);
                     Some(SecretStatus {
                         properties: held.as_deref().map(properties),
                         expires_in: expires_on
                             .map(|date| date.duration_since(today).unwrap_or_default()),
+                        next_read: state.reads.next_read(number).map(until),
                         ..secret_status(id, secret, now)
                     })
                 })
@@ -233,7 +234,6 @@ impl Status {
 
 fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatus {
     let ago = |at: Instant| now.saturating_duration_since(at);
-    let until = |at: Instant| at.saturating_duration_since(now);
     SecretStatus {
         vault: id.vault_host().to_owned(),
         name: id.name().to_owned(),
@@ -242,7 +242,7 @@ fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatu
         failure: secret.failing.map(|failing| failing.error.kind),
         failing_for: secret.failing.map(|failing| ago(failing.since)),
         interval: secret.every(),
-        next_read: secret.due().map(until),
+        next_read: None,
         expires_in: None,
         properties: None,
     }

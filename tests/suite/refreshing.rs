@@ -274,6 +274,9 @@ async fn code_of_the_application_that_panics_stops_nothing() {
     assert_eq!(error.kind(), ErrorKind::Runtime);
     assert!(azure.status().counters.panics > 0);
     assert_eq!(azure.status().generation, 1);
+    let unready = support::in_memory(&emulator).map_key(|_| panic!("by the application"));
+    let error = unready.load().await.expect_err("a panic at the start");
+    assert_eq!(error.kind(), ErrorKind::Runtime);
     store.delete("boom", None);
     store.set("db:host", None, "another");
     let (changes, _) = next(&azure, secs(75)).await.expect("it goes on");

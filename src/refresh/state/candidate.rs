@@ -121,6 +121,15 @@ impl Candidates {
         });
     }
 
+    /// Takes over since when what is published is known. `same`: nothing was published since.
+    pub(crate) fn inherit(&mut self, before: &Self, same: bool) {
+        let pending = before.pending.as_ref().filter(|_| !same);
+        let known = pending.or(before.published.as_ref());
+        if let (Some(published), Some(known)) = (&mut self.published, known) {
+            published.as_of = known.as_of;
+        }
+    }
+
     /// What further checks are compared with: the pending one, so that nothing that was fetched is lost or fetched twice.
     pub(crate) fn newest(&self) -> Option<CandidateNo> {
         let newest = self.pending.as_ref().or(self.published.as_ref());

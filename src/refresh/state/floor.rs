@@ -32,3 +32,11 @@ impl Floor {
         self.put_off = false;
     }
 }
+
+/// Why a forced read does not start now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forced {
+    Unknown,
+    Throttled,
+    TooSoon,
+}

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::floor::Forced;
 use super::id::SecretId;
-use super::secret::{ReadError, ReadReport, Secret};
+use super::secret::{Finished, ReadError, ReadReport, Secret};
 use super::timers::{Ticker, earliest};
-use super::vault::{Finished, Forced, Patience, Vault};
+use super::vault::{Patience, Vault};
 use crate::time::Instant;
 
 /// A secret that a candidate refers to.
@@ -235,6 +236,20 @@ impl Reads {
     /// When something is to be started next, if nothing happens before.
     pub(crate) fn wake(&self) -> Option<Instant> {
         self.vaults.values().map(Vault::wake).fold(None, earliest)
+    }
+
+    /// When a secret is read next, as far as that is known.
+    pub(crate) fn next_read(&self, id: SecretId) -> Option<Instant> {
+        self.vault(id)?.next_read(id)
+    }
+
+    /// Takes over what is known of the vaults from a machine that ended.
+    pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
+        for (number, vault) in &mut self.vaults {
+            if let Some(before) = before.vaults.get(number) {
+                vault.inherit(before, now);
+            }
+        }
     }
 
     /// The requests under way were dropped.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::floor::Forced;
 use super::id::SecretId;
-use super::vault::Forced;
 use crate::error::Error;
 use crate::refresh::SkipReason;
 use crate::time::Instant;
@@ -92,12 +92,13 @@ impl Round {
 
     /// `refusal`: why the newest content is not published.
     pub(crate) fn outcome(self, refusal: Option<&Error>) -> (Vec<Caller>, RoundOutcome) {
-        let outcome = if let Some(generation) = self.published {
-            RoundOutcome::Updated { generation }
-        } else if let Some(error) = self.error {
+        // A rotation that was published does not hide that settings could not be.
+        let outcome = if let Some(error) = self.error {
             RoundOutcome::Failed(error)
         } else if let Some(refusal) = refusal {
             RoundOutcome::Failed(refusal.clone())
+        } else if let Some(generation) = self.published {
+            RoundOutcome::Updated { generation }
         } else if !self.unread.is_empty() {
             RoundOutcome::Unread(self.unread)
         } else if let Some(reason) = self.skipped {

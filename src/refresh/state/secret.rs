@@ -64,6 +64,15 @@ pub(crate) enum Effect {
     Failed,
 }
 
+/// What a read under way has to answer for.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) started: Instant,
+    pub(crate) effect: Effect,
+    /// The vault said nothing about the secret.
+    pub(crate) unknown: bool,
+}
+
 /// When an unversioned secret is about to expire, it is read this long before, give or take a third.
 const LEAD: Duration = Duration::from_secs(30);
 /// A date closer than this draws nothing forward, so that no vault can cause a tight loop.

@@ -217,7 +217,8 @@ impl StoreSchedule {
             self.closed = closed;
             if self.is_periodic() {
                 let apart = self.every.saturating_mul(1 << self.stretch);
-                let rest = apart.min(LONGEST_WAIT).mul_f64(0.8 + 0.4 * rng.f64());
+                let most = LONGEST_WAIT.max(self.every);
+                let rest = apart.min(most).mul_f64(0.8 + 0.4 * rng.f64());
                 self.retry = Some(later(now, rest));
             }
         }
@@ -228,6 +229,21 @@ impl StoreSchedule {
     fn plan_retry(&mut self, now: Instant, rng: &mut fastrand::Rng) {
         if self.is_periodic() {
             self.retry = Some(later(now, probe_delay(self.every, self.failures, rng)));
+        }
+    }
+
+    /// Takes over what is known of the store from a machine that ended, but none of its plans.
+    pub(crate) fn inherit(&mut self, before: &Self, now: Instant, rng: &mut fastrand::Rng) {
+        self.failures = before.failures;
+        self.failed.clone_from(&before.failed);
+        self.attempted = before.attempted;
+        self.answered = before.answered;
+        self.closed = before.closed;
+        self.stretch = before.stretch;
+        self.rested = before.rested;
+        self.pushed = before.pushed;
+        if self.failures > 0 {
+            self.plan_retry(now, rng);
         }
     }
 

@@ -3,23 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::floor::Floor;
+use super::floor::{Floor, Forced};
 use super::id::SecretId;
-use super::secret::{Effect, ReadError, ReadReport, Secret};
+use super::secret::{Effect, Finished, ReadError, ReadReport, Secret};
 use super::timers::{asked_wait, earliest, full_jitter};
 use crate::time::{Instant, later};
 
 /// Reads at once in a vault of which nothing is known yet; every success allows one more.
 const FIRST_WINDOW: usize = 4;
-
-/// What a read under way has to answer for.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) started: Instant,
-    pub(crate) effect: Effect,
-    /// The vault said nothing about the secret.
-    pub(crate) unknown: bool,
-}
 
 /// How the machine is to treat failures.
 #[derive(Debug, Clone, Copy)]
@@ -215,6 +206,8 @@ impl Vault {
             return;
         }
         let was_unwell = self.gate.take().is_some() || self.failures > 0;
+        // One that still waits for its answer speaks for nobody any more: who fails from here on waits for another.
+        self.probe = None;
         self.answered = Some(now);
         self.failures = 0;
         self.retry = None;
@@ -361,6 +354,34 @@ impl Vault {
         earliest(due.filter(|_| room), retry)
     }
 
+    /// When it is read next, as far as that is known; `None` while a read is under way.
+    pub(crate) fn next_read(&self, id: SecretId) -> Option<Instant> {
+        let secret = self.secrets.get(&id).filter(|_| !self.in_flight(id))?;
+        match self.gate {
+            Some(gate) if secret.waits => Some(gate),
+            Some(gate) => secret.due().map(|due| due.max(gate)),
+            None if secret.waits => earliest(self.retry, secret.due()),
+            None => secret.due(),
+        }
+    }
+
+    /// Takes over what is known of the vault from a machine that ended. What failed there is tried again.
+    pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
+        self.gate = before.gate;
+        self.failures = before.failures;
+        for (id, secret) in &mut self.secrets {
+            let Some(before) = before.secrets.get(id) else {
+                continue;
+            };
+            secret.held = before.held.or(secret.held);
+            secret.started = before.started;
+            secret.failing = before.failing;
+            if secret.failing.is_some() {
+                secret.want(now);
+            }
+        }
+    }
+
     /// The requests under way were dropped.
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.probe = None;
@@ -370,12 +391,4 @@ impl Vault {
             }
         }
     }
-}
-
-/// Why a forced read does not start now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forced {
-    Unknown,
-    Throttled,
-    TooSoon,
 }

@@ -242,3 +242,19 @@ fn a_throttled_store_is_asked_less_and_comes_back() {
     let steady = world.observer.checks_within(from, secs(3_600));
     assert!((119..=121).contains(&steady), "{steady}");
 }
+
+/// Beside push, or on the free tier, the interval may be an hour. A throttled store is not asked more often than that.
+#[test]
+fn a_long_interval_is_not_shortened_by_throttling() {
+    let hourly = Schedule {
+        every: Some(secs(3_600)),
+        ..schedule()
+    };
+    for seed in 0..8 {
+        let mut world = World::new(&hourly, seed, content(1, 0));
+        world.store.fault = Fault::Throttles(Some(secs(5)));
+        world.run(secs(DAY));
+        let checks = world.observer.checks.len();
+        assert!(checks <= 30, "seed {seed}: {checks} in a day");
+    }
+}

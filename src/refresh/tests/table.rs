@@ -259,3 +259,106 @@ fn dropped_work_is_begun_again_when_somebody_asks() {
     assert_eq!(bench.tell(Event::Shutdown), "tell [8] failed Closed, stop");
     assert_eq!(bench.tell(Event::Woke), "");
 }
+
+fn throttled(seconds: u64) -> Event {
+    let error = Error::new(ErrorKind::Throttled, "by hand");
+    let asks = error.with_retry_after(Duration::from_secs(seconds));
+    Event::Checked(CheckOutcome::Failed(asks))
+}
+
+#[test]
+fn a_rotation_that_was_published_hides_no_failed_check() {
+    let mut bench = Bench::new(&schedule());
+    assert_eq!(bench.tell(Event::RefreshNow(vec![7])), "check 1, read 1");
+    assert_eq!(bench.tell(read(secret(0, 1), true)), "assemble 1");
+    assert_eq!(bench.tell(published(1, 2)), "keep {1}");
+    assert_eq!(bench.tell(throttled(60)), "tell [7] failed Throttled");
+}
+
+#[test]
+fn a_check_that_nobody_asked_for_spoils_no_answer() {
+    let mut bench = Bench::new(&schedule());
+    assert_eq!(bench.tell(Event::RefreshNow(vec![7])), "check 1, read 1");
+    assert_eq!(bench.tell(unchanged()), "");
+    // The vault is slow, and meanwhile the interval comes round.
+    bench.now += Duration::from_secs(60);
+    assert_eq!(bench.tell(Event::Woke), "check 1");
+    assert_eq!(bench.tell(throttled(60)), "");
+    assert_eq!(bench.tell(read(secret(0, 1), false)), "tell [7] unchanged");
+}
+
+#[test]
+fn after_a_panic_is_waited_what_services_asked_for() {
+    let mut bench = Bench::new(&schedule());
+    let began = bench.now;
+    bench.tell(Event::RefreshNow(vec![7]));
+    bench.tell(throttled(300));
+    let asked = ReadError {
+        kind: SecretErrorKind::Throttled,
+        status: Some(429),
+        retry_at: Some(bench.now + Duration::from_secs(200)),
+    };
+    let outcome = Err(asked);
+    bench.tell(Event::Read {
+        id: secret(0, 1),
+        outcome,
+    });
+    bench.now += Duration::from_secs(20);
+
+    let needs = [need(secret(0, 1), true), need(pinned(0, 2), true)];
+    let mut again = State::new(&schedule(), 4, Some((5, &needs)), 1, bench.now);
+    again.inherit(&bench.state, bench.now);
+    let known = again.candidates.published.as_ref().map(|known| known.as_of);
+    assert_eq!(known.map(|as_of| as_of.oldest()), Some(began));
+    assert!(again.store.failed.is_some() && again.store.is_closed(bench.now));
+    bench.state = again;
+    assert_eq!(
+        bench.tell(Event::RefreshNow(vec![8])),
+        "tell [8] skipped Throttled"
+    );
+    assert_eq!(bench.wake(), "read 1", "the probe");
+    assert!(bench.now >= began + Duration::from_secs(200));
+    bench.tell(read(secret(0, 1), false));
+    assert_eq!(bench.wake(), "check 5");
+    assert!(bench.now >= began + Duration::from_secs(300));
+}
+
+/// A probe that hangs is not all that others wait for: the vault has answered meanwhile, so that it proves nothing.
+#[test]
+fn a_failure_behind_a_stuck_probe_is_tried_again_soon() {
+    let ids = [1, 2, 3].map(|name| secret(0, name));
+    let needs = ids.map(|id| need(id, true));
+    let now = Instant::now();
+    let state = State::new(&schedule(), 3, Some((1, &needs)), 1, now);
+    let mut bench = Bench { state, now };
+    let [x, y, z] = ids;
+    let gone = |id| unreadable(id, SecretErrorKind::Unreachable);
+    bench.tell(Event::SecretDirty(x));
+    bench.tell(gone(x));
+    assert_eq!(bench.wake(), "read 1", "the probe, which hangs");
+    bench.now += Duration::from_secs(4);
+    assert_eq!(bench.tell(Event::SecretDirty(z)), "read 3");
+    assert_eq!(bench.tell(read(z, false)), "");
+    bench.now += Duration::from_secs(4);
+    assert_eq!(bench.tell(Event::SecretDirty(y)), "read 2");
+    bench.tell(gone(y));
+    bench.tell(gone(x));
+    let next = bench.state.reads.next_read(y).expect("a plan");
+    assert!(next <= bench.now + Duration::from_secs(60), "soon");
+}
+
+#[test]
+fn what_is_read_next_is_known_as_far_as_it_can_be() {
+    let mut bench = Bench::new(&schedule());
+    let next = |bench: &Bench| bench.state.reads.next_read(secret(0, 1));
+    assert!(next(&bench).is_some());
+    assert_eq!(bench.tell(Event::SecretDirty(secret(0, 1))), "read 1");
+    assert_eq!(next(&bench), None, "it is under way");
+    bench.tell(unreadable(secret(0, 1), SecretErrorKind::Unreachable));
+    let soon = bench.now + Duration::from_secs(60);
+    assert!(
+        next(&bench).is_some_and(|next| next <= soon),
+        "by the vault"
+    );
+    assert_eq!(next(&bench), bench.state.reads.wake());
+}
