@@ -245,8 +245,13 @@ impl Reads {
 
     /// Takes over what is known of the vaults from a machine that ended.
     pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
-        for (number, vault) in &mut self.vaults {
-            if let Some(before) = before.vaults.get(number) {
+        for (number, before) in &before.vaults {
+            // A pause that was asked for counts also for what will be needed later.
+            if before.is_throttled() {
+                let new = || Vault::new(self.patience);
+                self.vaults.entry(*number).or_insert_with(new);
+            }
+            if let Some(vault) = self.vaults.get_mut(number) {
                 vault.inherit(before, now);
             }
         }

@@ -65,6 +65,8 @@ pub(super) struct Trace {
     pub(super) rng: fastrand::Rng,
     schedule: Schedule,
     callers: u64,
+    /// Now and then the machine panics and is started again.
+    panics: bool,
 }
 
 impl Trace {
@@ -111,11 +113,15 @@ impl Trace {
             rng,
             schedule,
             callers: 0,
+            panics: seed % 7 == 3,
         }
     }
 
     fn run(mut self) {
-        for _ in 0..STEPS {
+        for step in 0..STEPS {
+            if self.panics && step % 16 == 15 {
+                self.world.restart(&self.schedule, u64::from(step));
+            }
             self.step();
         }
         self.recover();

@@ -254,11 +254,7 @@ impl World {
                 });
             }
             Action::Keep(numbers) => {
-                self.contents.retain(|no, _| numbers.contains(no));
-                let ids: BTreeSet<_> = self.contents.values().flat_map(references).collect();
-                self.held.retain(|id, _| ids.contains(id));
-                self.failing.retain(|id, _| ids.contains(id));
-                self.observer.forgot(&ids);
+                self.keep(numbers);
             }
             Action::Reply { callers, outcome } => {
                 let known = self.state.candidates.published.as_ref();
@@ -268,6 +264,37 @@ impl World {
             Action::Stop => self.answers.clear(),
         }
         None
+    }
+
+    fn keep(&mut self, numbers: &BTreeSet<CandidateNo>) {
+        self.contents.retain(|no, _| numbers.contains(no));
+        let ids: BTreeSet<_> = self.contents.values().flat_map(references).collect();
+        self.held.retain(|id, _| ids.contains(id));
+        self.failing.retain(|id, _| ids.contains(id));
+        self.observer.forgot(&ids);
+    }
+
+    /// The machine panicked: what was under way is gone, and another one starts from what is published.
+    pub(super) fn restart(&mut self, schedule: &Schedule, seed: u64) {
+        self.answers.clear();
+        self.observer.dropped();
+        let known = self
+            .state
+            .candidates
+            .published
+            .as_ref()
+            .map(|known| known.no);
+        self.keep(&known.into_iter().collect());
+        let needs = known.and_then(|no| Some(self.needs(self.contents.get(&no)?)));
+        let published = known.zip(needs.as_deref());
+        let generation = self
+            .published
+            .as_ref()
+            .map_or(0, |(generation, _)| *generation);
+        let mut state = State::new(schedule, seed, published, generation, self.now);
+        state.inherit(&self.state, self.now);
+        self.state = state;
+        self.wake = self.state.wake();
     }
 
     /// I6: the store held what is published when the status says so, for settings and flags apart.
