@@ -217,7 +217,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// A real store: keys `greeting`, `db:host`, `db:user`, and `db:password` as a Key Vault reference.
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let builder = AppConfigurationBuilder::from_env()?.default_credential();
+    let builder = AppConfigurationBuilder::from_env()?;
     // The stand-in for a database admits whatever password the vault holds.
     let server = Server::default();
     let azure = builder.clone().load().await?;

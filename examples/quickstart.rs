@@ -1,7 +1,7 @@
 //! The whole promise, in one run: `cargo run --example quickstart`
 //!
-//! Starts an emulator of App Configuration, Key Vault and Entra ID on loopback (real TLS, real host names), loads a
-//! store of 150 settings with 12 Key Vault references into a typed struct, and then lets things happen to it.
+//! Starts an emulator of App Configuration, Key Vault and Entra ID on loopback (real TLS, real host names), loads 126
+//! settings with 12 Key Vault references, out of a store of 151, into a typed struct, and then lets things happen to it.
 //! With `AZURE_APPCONFIG_ENDPOINT` set, it reads that store with your own credential instead.
 
 use std::collections::BTreeMap;

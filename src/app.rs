@@ -152,9 +152,12 @@ impl AppConfiguration {
     ///   it is read again, and nothing else;
     /// - Event Grid's handshake: answer with [`Notified::validation_response`].
     ///
-    /// Everything else, even of another store or vault, is reported in the answer and has no effect. No value is taken
-    /// from an event, and checks and reads that events cause are at least 3 s apart for the store and for each vault. Who may
-    /// call is for the application's webhook to decide, as `examples/push.rs` does.
+    /// Everything else, even of another store or vault, is reported in the answer and has no effect. An event that comes
+    /// before the first load is reported as [`NotLoaded`](crate::IgnoreReason::NotLoaded) and takes effect right after it; one
+    /// that nothing in the background can act upon is [`NotRunning`](crate::IgnoreReason::NotRunning), and the sync token of
+    /// the store is taken over for the next [`refresh`](Self::refresh). No value is taken from an event, and checks and reads
+    /// that events cause are at least 3 s apart for the store and for each vault. Who may call is for the application's
+    /// webhook to decide, as `examples/push.rs` does.
     ///
     /// Never blocks and does no I/O.
     ///

@@ -31,7 +31,8 @@ pub enum ErrorKind {
     Layer,
     /// No token could be had, or the service refused the one it got.
     Credential,
-    /// The identity may not read (403).
+    /// Reading the store is not allowed (403): the identity lacks the role, or the store's network does not admit this
+    /// address.
     Forbidden,
     /// Something named does not exist (404).
     NotFound,
@@ -57,7 +58,8 @@ pub enum ErrorKind {
     InvalidValue,
     /// The application's validator refused the new values, or panicked.
     Rejected,
-    /// There is no usable Tokio runtime, or the call is not possible inside one.
+    /// There is no usable Tokio runtime, the call is not possible inside one, or the machine denies a thread or random
+    /// numbers. Also a panic that was caught, in code of the application (such as `map_key`) or in the refresh.
     Runtime,
     /// The handle was shut down.
     Closed,

@@ -16,8 +16,8 @@ use crate::tree::{Conflict, KeyCase};
 /// What a builder can be told in a file or in the environment. Everything is optional; what is not given keeps the
 /// builder's default. Durations are texts such as `"30s"` or `"5m"`. An unknown field is an error.
 ///
-/// Without a connection string, and without `anonymous`, it means
-/// [`default_credential`](AppConfigurationBuilder::default_credential); a credential of your own is set afterwards.
+/// Unless `anonymous` is set it signs in with [`default_credential`](AppConfigurationBuilder::default_credential): for the
+/// store, or, beside a connection string, for the vaults alone; a credential of your own is set afterwards.
 ///
 /// ```
 /// use config::{Config, File, FileFormat};

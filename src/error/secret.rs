@@ -13,7 +13,8 @@ pub enum SecretErrorKind {
     NotFound,
     /// The secret is disabled (403 with the inner code `SecretDisabled`).
     Disabled,
-    /// The identity may not read it (403).
+    /// Not allowed (403): the identity lacks the permission, or the vault's network does not admit this address;
+    /// [`code()`](SecretError::code) and the hint in the text say which.
     Forbidden,
     /// The secret's `exp` date has passed (403).
     Expired,
@@ -237,7 +238,7 @@ impl SecretErrorKind {
         match self {
             Self::NotFound => "the secret does not exist",
             Self::Disabled => "the secret is disabled",
-            Self::Forbidden => "the identity may not read the secret",
+            Self::Forbidden => "reading the secret is not allowed",
             Self::Expired => "the secret has expired",
             Self::NotYetValid => "the secret is not valid yet",
             Self::Throttled => "the vault asks for fewer requests",

@@ -50,7 +50,8 @@ pub enum EventOutcome {
         /// What is to be sent back.
         code: String,
     },
-    /// Nothing was done.
+    /// Nothing was scheduled. Two reasons say what it may lead to later: [`NotLoaded`](IgnoreReason::NotLoaded) and
+    /// [`NotRunning`](IgnoreReason::NotRunning).
     Ignored(IgnoreReason),
 }
 
@@ -61,7 +62,7 @@ impl EventOutcome {
     }
 }
 
-/// Why an event caused nothing.
+/// Why an event scheduled nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IgnoreReason {

@@ -108,3 +108,58 @@ fn debug_shows_nothing() {
         "{shown}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_tells_by_its_kind_what_became_of_the_setting() {
+    use crate::{Conflict, KeyCase, KeyVaultOptions, WarningKind};
+    let (builder, store) = in_memory();
+    let json = Some("application/json");
+    store.put("broken", None, json, "{");
+    store.put("deep", None, json, &"[".repeat(40));
+    store.put(
+        "deeper",
+        None,
+        json,
+        &format!("{}{}", "[".repeat(40), "]".repeat(40)),
+    );
+    store.set("a::b", "no path");
+    store.set("x.y", "renamed");
+    store.put("twice", None, json, r#"{"name": 1, "name": 2}"#);
+    store.set("db", "hidden");
+    store.set("db:host", "shown");
+    store.put("sealed", None, Some("application/jose"), "e.f.g.h.i");
+    let azure = builder
+        .key_case(KeyCase::Preserve)
+        .on_conflict(Conflict::KeepBranch)
+        .key_vault(KeyVaultOptions::new().decrypt_settings(false))
+        .load()
+        .await
+        .unwrap();
+    let loaded = azure.loaded().unwrap();
+    let mut warnings: Vec<_> = loaded
+        .warnings()
+        .iter()
+        .map(|warning| (warning.key().unwrap_or_default(), warning.kind()))
+        .collect();
+    warnings.sort_by_key(|&(key, _)| key);
+    assert_eq!(
+        warnings,
+        [
+            ("a::b", WarningKind::SkippedKey),
+            ("broken", WarningKind::InvalidJson),
+            ("db", WarningKind::Hidden),
+            ("deep", WarningKind::InvalidJson),
+            ("deeper", WarningKind::InvalidJson),
+            ("sealed", WarningKind::Unresolved),
+            ("twice", WarningKind::DuplicateMember),
+            ("x.y", WarningKind::RenamedKey),
+        ]
+    );
+    let stays = |path: &str| azure.explain(path).is_some();
+    for path in ["broken", "deep", "deeper", "twice.name", "x_y", "db.host"] {
+        assert!(stays(path), "{path}");
+    }
+    for path in ["a", "sealed"] {
+        assert!(!stays(path), "{path}");
+    }
+}

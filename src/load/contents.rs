@@ -176,7 +176,11 @@ impl SecretText for Held {
 fn warning(of_tree: &TreeWarning) -> Warning {
     let kind = match of_tree.kind {
         TreeWarningKind::InvalidJson | TreeWarningKind::JsonTooLarge => WarningKind::InvalidJson,
-        _ => WarningKind::SkippedKey,
+        TreeWarningKind::OddKey(_) => WarningKind::SkippedKey,
+        TreeWarningKind::RootRenamed => WarningKind::RenamedKey,
+        TreeWarningKind::DuplicateMember(_) => WarningKind::DuplicateMember,
+        TreeWarningKind::Hidden { .. } => WarningKind::Hidden,
+        TreeWarningKind::Unresolved => WarningKind::Unresolved,
     };
     Warning::new(kind, of_tree.kind.to_string())
         .with_setting(&of_tree.key, of_tree.label.as_deref())

@@ -72,8 +72,12 @@ impl RefreshOptions {
         self
     }
 
-    /// Nothing runs in the background: neither the store nor the secrets are looked at again, unless the application
-    /// calls [`refresh`](crate::AppConfiguration::refresh).
+    /// No refresh runs in the background: neither the store nor the secrets are looked at again, unless the application
+    /// calls [`refresh`](crate::AppConfiguration::refresh), which then does the requests itself. Events given to
+    /// [`notify`](crate::AppConfiguration::notify) cause none.
+    ///
+    /// The search for replicas still runs if the builder asks for it, and so does the task of every
+    /// [`Live`](crate::Live), which repeats what it refused.
     #[must_use]
     pub fn disabled(mut self) -> Self {
         self.every = None;

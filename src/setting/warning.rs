@@ -13,13 +13,23 @@ pub enum WarningKind {
     MissingSnapshot,
     /// A feature flag is not valid. It was left out.
     InvalidFlag,
-    /// A value has a JSON content type and is not JSON. It was kept as text.
+    /// A value has a JSON content type and is not JSON, or is too deep or has too many values. It was kept as text.
     InvalidJson,
     /// A key cannot be a path. The setting was left out.
     SkippedKey,
+    /// `.`, `[` or `]` in the first name of a key became `_`. The setting was not left out.
+    RenamedKey,
+    /// Two members of one JSON object have the same name once they are mapped. The later one counts; the setting was not
+    /// left out.
+    DuplicateMember,
+    /// The setting lost its path to another one by [`Conflict`](crate::Conflict), and was left out.
+    Hidden,
+    /// An encrypted setting that is not to be decrypted
+    /// ([`KeyVaultOptions::decrypt_settings`](crate::KeyVaultOptions::decrypt_settings)). It was left out.
+    Unresolved,
 }
 
-/// Something in a store that was passed over while loading; the load itself succeeded.
+/// Something odd in a store that was met while loading; the load itself succeeded. What became of it is told by its kind.
 ///
 /// It names keys and labels, and never a value.
 #[derive(Clone, PartialEq, Eq)]
