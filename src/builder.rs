@@ -138,7 +138,10 @@ impl AppConfigurationBuilder {
 
     /// Endpoint and access key in one, as the portal shows it: `Endpoint=https://..;Id=..;Secret=..`.
     ///
-    /// Further [`endpoint`](Self::endpoint)s are replicas that the same key opens.
+    /// Further [`endpoint`](Self::endpoint)s are replicas that the same key opens. It opens no vault: for Key Vault references
+    /// give a [`credential`](Self::credential), [`default_credential`](Self::default_credential) or
+    /// [`KeyVaultOptions::credential`] beside it. Without, each of them fails with
+    /// [`NoCredential`](crate::SecretErrorKind::NoCredential).
     pub fn connection_string(mut self, connection_string: impl AsRef<str>) -> Self {
         self.connection_string = Some(Secret::new(connection_string.as_ref()));
         self

@@ -78,12 +78,16 @@
 //! | To | see |
 //! | --- | --- |
 //! | choose what is loaded | [`SettingSelector`], [`AppConfigurationBuilder`], [`AppConfigurationOptions`] |
+//! | load feature flags | [`AppConfigurationBuilder::feature_flags`] |
+//! | load without a runtime | [`AppConfigurationBuilder::load_blocking`] |
 //! | choose who signs in | [`credential`] |
 //! | say how keys become paths | [`KeyCase`], [`KeyPath`], [`Conflict`] |
 //! | set vaults, intervals and policies | [`KeyVaultOptions`], [`ReadLimiter`], [`SecretPolicy`], [`SecretResolver`], [`RefreshOptions`], [`StartupOptions`] |
 //! | read the snapshot | [`Live`], [`Reader`], [`Part`], [`Derived`]; [`from_config`] without `Live` |
 //! | know where a value comes from | [`AppConfiguration::explain`], [`Live::explain`], [`Loaded`] |
 //! | know how it is doing | [`AppConfiguration::status`], [`Live::status`], [`Changes`] |
+//! | know why something failed | [`Error`], [`ErrorKind`], [`SecretErrorKind`], [`Warning`]; `docs/troubleshooting.md` |
+//! | follow it in a log | `tracing` events of the target `config_azure`, whose names are stable: `docs/telemetry.md` |
 //! | be told at once | [`AppConfiguration::refresh`], [`AppConfiguration::notify`] |
 //! | take identifiers apart | [`SecretIdentifier`], [`KeyIdentifier`], [`SecretReference`] |
 //! | test your service | [`in_memory`] |
@@ -91,6 +95,17 @@
 //! Nothing is published unless listing, resolving and assembling all succeeded, and a `Live` swaps only what also fits the
 //! struct and passes its validator; otherwise the last good value stays, and the status says why. No error, log line or
 //! `Debug` of this crate holds a value of a secret or setting.
+//!
+//! `docs/options.md` lists every option with its default, and `docs/security.md` what is promised and what is not.
+//!
+//! # Features
+//!
+//! - `replica_discovery` (default): [`AppConfigurationBuilder::replica_discovery`], which finds replicas by DNS if it is
+//!   asked to.
+//! - `keys`: key references as public JWKs ([`KeyVaultOptions::resolve_keys`]), and settings that were encrypted with a Key
+//!   Vault key.
+//!
+//! The minimum supported Rust version is 1.88.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -95,6 +95,27 @@ fn every_test_that_a_document_names_is_there() {
     }
 }
 
+/// The numbered lines of the README, and the first cells of the table that has their tests.
+#[test]
+fn the_guarantees_are_the_same_in_both_documents() {
+    let readme = read("README.md");
+    let (_, behind) = readme
+        .split_once("## Guarantees\n")
+        .expect("the guarantees");
+    let (list, _) = behind.split_once("\nRedaction ").expect("their end");
+    let (_, list) = list.split_once("\n1. ").expect("the first");
+    let said = format!("1. {list}").replace("\n   ", " ");
+    let said: Vec<&str> = said.lines().filter(|line| !line.is_empty()).collect();
+
+    let table = read("docs/architecture.md");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
+    let shown: Vec<&str> = rows
+        .filter(|row| row.starts_with(|c: char| c.is_ascii_digit()))
+        .filter_map(|row| row.split(" | ").next())
+        .collect();
+    assert_eq!((said.len(), said), (10, shown));
+}
+
 #[test]
 fn every_feature_is_shown_by_a_test_or_argued() {
     let text = read("docs/features.md");
