@@ -13,6 +13,7 @@ mod hostile_texts;
 mod layering;
 mod life_cycle;
 mod one_spelling;
+mod options;
 mod ownership;
 mod process;
 mod push;
