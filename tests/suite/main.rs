@@ -26,4 +26,5 @@ mod start;
 mod supply_chain;
 mod support;
 mod tasks;
+mod troubleshooting;
 mod vault_moods;
