@@ -5,7 +5,12 @@ use std::path::Path;
 
 use crate::support;
 
-const DOCUMENTS: [&str; 3] = ["docs/features.md", "docs/architecture.md", "README.md"];
+const DOCUMENTS: [&str; 4] = [
+    "docs/features.md",
+    "docs/architecture.md",
+    "docs/security.md",
+    "README.md",
+];
 const CODE: [&str; 3] = ["src", "tests", "benches"];
 /// The rows of the table that have no test, because there is none in the library.
 const MISSING_BY_DECISION: [&str; 10] = [
@@ -92,6 +97,22 @@ fn every_test_that_a_document_names_is_there() {
             };
             assert!(found, "{document} names {name}, which is not a test");
         }
+    }
+}
+
+/// A threat of the list, its row in the document, and a test of its number in it.
+#[test]
+fn every_threat_has_its_row() {
+    let list = read("tests/names/faults.tsv");
+    let names = list.lines().filter_map(|line| line.split('\t').next());
+    let threats: Vec<&str> = names.filter(|name| name.starts_with('t')).collect();
+    assert_eq!(threats.len(), 22);
+    let document = read("docs/security.md");
+    for threat in threats {
+        let start = format!("| {threat} | ");
+        let row = document.lines().find(|line| line.starts_with(&start));
+        let shown = row.is_some_and(|row| row.contains(&format!("`{threat}_")));
+        assert!(shown, "{threat}");
     }
 }
 
