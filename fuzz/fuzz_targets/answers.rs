@@ -55,8 +55,14 @@ enum Name {
 #[derive(Arbitrary, Debug)]
 enum Body {
     Raw(Vec<u8>),
-    Page { items: Vec<(String, Content)>, next: Option<Next> },
-    Secret { name: String, value: Option<String> },
+    Page {
+        items: Vec<(String, Content)>,
+        next: Option<Next>,
+    },
+    Secret {
+        name: String,
+        value: Option<String>,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -101,8 +107,12 @@ fn watch(request: &Request) {
         .iter()
         .find(|(name, _)| name.as_str().eq_ignore_ascii_case("authorization"))
         .map(|(_, value)| value.as_str().to_owned());
-    let signed = authorization.as_deref().is_some_and(|value| value.starts_with("HMAC-SHA256 "));
-    let bearer = authorization.as_deref().is_some_and(|value| value.starts_with("Bearer "));
+    let signed = authorization
+        .as_deref()
+        .is_some_and(|value| value.starts_with("HMAC-SHA256 "));
+    let bearer = authorization
+        .as_deref()
+        .is_some_and(|value| value.starts_with("Bearer "));
     if host == STORE {
         assert!(signed && !bearer, "{url}");
     } else {
@@ -142,7 +152,11 @@ fn response(answer: Answer) -> Option<AsyncRawResponse> {
         };
         headers.insert(name, value);
     }
-    Some(AsyncRawResponse::from_bytes(StatusCode::from(status), headers, body(answer.body)))
+    Some(AsyncRawResponse::from_bytes(
+        StatusCode::from(status),
+        headers,
+        body(answer.body),
+    ))
 }
 
 fn challenge() -> String {
@@ -174,9 +188,10 @@ fn item((key, content): (String, Content)) -> serde_json::Value {
     let (value, content_type) = match content {
         Content::Text(text) => (text, None),
         Content::Json(text) => (text, Some("application/json")),
-        Content::Reference(name) => {
-            (serde_json::json!({ "uri": format!("https://{VAULT}/secrets/{name}") }).to_string(), Some(REFERENCE))
-        }
+        Content::Reference(name) => (
+            serde_json::json!({ "uri": format!("https://{VAULT}/secrets/{name}") }).to_string(),
+            Some(REFERENCE),
+        ),
         Content::RawReference(text) => (text, Some(REFERENCE)),
     };
     serde_json::json!({
@@ -196,19 +211,33 @@ impl TokenCredential for Token {
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         assert_eq!(scopes, ["https://vault.azure.net/.default"]);
-        Ok(AccessToken::new("token".to_owned(), OffsetDateTime::now_utc() + Duration::from_secs(3600)))
+        Ok(AccessToken::new(
+            "token".to_owned(),
+            OffsetDateTime::now_utc() + Duration::from_secs(3600),
+        ))
     }
 }
 
 fuzz_target!(|answers: Vec<Answer>| {
-    let service = Arc::new(Service { answers: Mutex::new(answers.into()), ..Service::default() });
+    let service = Arc::new(Service {
+        answers: Mutex::new(answers.into()),
+        ..Service::default()
+    });
     let builder = AppConfiguration::builder()
         .connection_string(format!("Endpoint=https://{STORE};Id=id;Secret=c2VjcmV0"))
         .select(SettingSelector::all())
-        .key_vault(KeyVaultOptions::new().credential(Arc::new(Token)).allow_vault("kv"))
+        .key_vault(
+            KeyVaultOptions::new()
+                .credential(Arc::new(Token))
+                .allow_vault("kv"),
+        )
         .startup(StartupOptions::new().deadline(Duration::from_secs(30)))
         .transport(service.clone());
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let ended = tokio::time::timeout(Duration::from_secs(120), builder.load()).await;
         assert!(ended.is_ok(), "the load did not end at its deadline");

@@ -11,8 +11,14 @@ use libfuzzer_sys::fuzz_target;
 use url::Url;
 
 const REQUEST: &str = "https://contoso.azconfig.io/kv?api-version=2023-11-01&key=a*&label=%00";
-const NAMES: [&str; 6] =
-    ["retry-after-ms", "x-ms-retry-after-ms", "retry-after", "date", "www-authenticate", "x-ms-error-code"];
+const NAMES: [&str; 6] = [
+    "retry-after-ms",
+    "x-ms-retry-after-ms",
+    "retry-after",
+    "date",
+    "www-authenticate",
+    "x-ms-error-code",
+];
 const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(Arbitrary, Debug)]
@@ -34,18 +40,38 @@ fuzz_target!(|answer: Answer| {
         }
     }
     assert!(retry_after(&headers, now).is_none_or(|asked| asked <= LONGEST));
-    let error = error_of_answer("https://contoso.azconfig.io", answer.status, &headers, &answer.body, now);
+    let error = error_of_answer(
+        "https://contoso.azconfig.io",
+        answer.status,
+        &headers,
+        &answer.body,
+        now,
+    );
     let error = error.expect("the endpoint is one");
-    assert!(error.retry_after().is_none_or(|asked| asked <= LONGEST), "{error}");
-    assert!(!error.to_string().contains(|c: char| c.is_control() && c != '\n'), "{error:?}");
+    assert!(
+        error.retry_after().is_none_or(|asked| asked <= LONGEST),
+        "{error}"
+    );
+    assert!(
+        !error
+            .to_string()
+            .contains(|c: char| c.is_control() && c != '\n'),
+        "{error:?}"
+    );
 
     let request = Url::parse(REQUEST).expect("a URL");
     if let Some((target, Ok(token))) = next_page(&answer.link, &request) {
         let next = request.join(target).expect("what was followed is a URL");
-        assert_eq!((next.origin(), next.path()), (request.origin(), request.path()));
+        assert_eq!(
+            (next.origin(), next.path()),
+            (request.origin(), request.path())
+        );
         assert!(!token.is_empty());
     }
     if let Some(header) = sync_tokens(&answer.sync_tokens) {
-        assert!(header.bytes().all(|byte| byte.is_ascii_graphic()), "{header:?}");
+        assert!(
+            header.bytes().all(|byte| byte.is_ascii_graphic()),
+            "{header:?}"
+        );
     }
 });

@@ -22,14 +22,30 @@ fuzz_target!(|text: &str| {
         assert_eq!(reference.identifier(), &identifier);
     }
     if let Ok(identifier) = KeyIdentifier::parse(text) {
-        assert_eq!(KeyIdentifier::parse(&identifier.to_string()).ok().as_ref(), Some(&identifier));
-        plain(identifier.vault_url(), identifier.name(), identifier.version());
+        assert_eq!(
+            KeyIdentifier::parse(&identifier.to_string()).ok().as_ref(),
+            Some(&identifier)
+        );
+        plain(
+            identifier.vault_url(),
+            identifier.name(),
+            identifier.version(),
+        );
     }
 });
 
 fn check(identifier: &SecretIdentifier) {
-    assert_eq!(SecretIdentifier::parse(&identifier.to_string()).ok().as_ref(), Some(identifier));
-    plain(identifier.vault_url(), identifier.name(), identifier.version());
+    assert_eq!(
+        SecretIdentifier::parse(&identifier.to_string())
+            .ok()
+            .as_ref(),
+        Some(identifier)
+    );
+    plain(
+        identifier.vault_url(),
+        identifier.name(),
+        identifier.version(),
+    );
 }
 
 /// Nothing in the parts can lead a request anywhere but to this object of this host.
@@ -39,7 +55,10 @@ fn plain(vault: &str, name: &str, version: Option<&str>) {
     assert!(!host.is_empty() && host.chars().all(of_host), "{vault}");
     let of_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     assert!((1..=127).contains(&name.len()) && of_name(name), "{name}");
-    assert!(version.is_none_or(|version| !version.is_empty() && of_name(version)), "{version:?}");
+    assert!(
+        version.is_none_or(|version| !version.is_empty() && of_name(version)),
+        "{version:?}"
+    );
 }
 
 /// A value may be the secret itself, pasted where a reference belongs.

@@ -39,17 +39,39 @@ fuzz_target!(|input: Input| {
     let answers = input
         .answers
         .into_iter()
-        .map(|answer| answer.into_iter().map(|(priority, weight, target)| (priority, weight, name(target))).collect())
+        .map(|answer| {
+            answer
+                .into_iter()
+                .map(|(priority, weight, target)| (priority, weight, name(target)))
+                .collect()
+        })
         .collect();
     let found = RUNTIME.with_borrow(|runtime| runtime.block_on(replicas(&host, answers)));
     assert!(found.len() <= 17, "{found:?}");
-    assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len(), "{found:?}");
+    assert_eq!(
+        found.iter().collect::<BTreeSet<_>>().len(),
+        found.len(),
+        "{found:?}"
+    );
     for replica in &found {
-        let label = replica.strip_suffix(SUFFIX).expect("the store's own domain");
+        let label = replica
+            .strip_suffix(SUFFIX)
+            .expect("the store's own domain");
         assert!(!label.is_empty(), "{replica}");
-        assert!(label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{replica}");
+        assert!(
+            label
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+            "{replica}"
+        );
         // `contoso` and `contoso-eu` are of one family, `contoso` and `contosoevil` are not.
-        let family = |label: &str| label.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let family = |label: &str| {
+            label
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+        };
         assert_eq!(family(label), family(&input.store), "{replica}");
     }
 });

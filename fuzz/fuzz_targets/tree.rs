@@ -60,10 +60,21 @@ fuzz_target!(|input: Input| {
     settings.retain(|setting| seen.insert(setting.key().to_owned()));
 
     let found = outcome(&settings, &rules);
-    let is_plain = input.settings.iter().all(|(_, body)| matches!(body, Body::Text(_)));
-    if is_plain && rules.case == KeyCase::Preserve && rules.separators == [":"] && rules.prefixes.is_empty() {
+    let is_plain = input
+        .settings
+        .iter()
+        .all(|(_, body)| matches!(body, Body::Text(_)));
+    if is_plain
+        && rules.case == KeyCase::Preserve
+        && rules.separators == [":"]
+        && rules.prefixes.is_empty()
+    {
         if let Some(expected) = model::assemble(&settings, rules.conflict) {
-            assert_eq!(found.as_ref().map(|(tree, _)| tree).ok(), expected.as_ref(), "{settings:?}");
+            assert_eq!(
+                found.as_ref().map(|(tree, _)| tree).ok(),
+                expected.as_ref(),
+                "{settings:?}"
+            );
         }
     }
     settings.reverse();
@@ -80,10 +91,15 @@ fn rules(input: &Input) -> Rules {
         _ => &["__", ":"],
     };
     Rules {
-        prefixes: if input.prefix { vec!["a:".to_owned(), "a".to_owned()] } else { Vec::new() },
+        prefixes: if input.prefix {
+            vec!["a:".to_owned(), "a".to_owned()]
+        } else {
+            Vec::new()
+        },
         separators: separators.iter().map(|&text| text.to_owned()).collect(),
         case: [KeyCase::Snake, KeyCase::Lower, KeyCase::Preserve][usize::from(input.case % 3)],
-        conflict: [Conflict::Error, Conflict::KeepBranch, Conflict::KeepLeaf][usize::from(input.conflict % 3)],
+        conflict: [Conflict::Error, Conflict::KeepBranch, Conflict::KeepLeaf]
+            [usize::from(input.conflict % 3)],
         keep_nulls: input.keep_nulls,
     }
 }

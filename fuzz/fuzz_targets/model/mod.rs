@@ -19,8 +19,13 @@ pub fn assemble(settings: &[ConfigurationSetting], conflict: Conflict) -> Option
     if is_twice {
         return (conflict == Conflict::Error).then_some(None);
     }
-    let above = |path: &[String]| (1..path.len()).any(|length| leaves.contains_key(&path[..length]));
-    let below = |path: &[String]| leaves.keys().any(|other| other.len() > path.len() && other.starts_with(path));
+    let above =
+        |path: &[String]| (1..path.len()).any(|length| leaves.contains_key(&path[..length]));
+    let below = |path: &[String]| {
+        leaves
+            .keys()
+            .any(|other| other.len() > path.len() && other.starts_with(path))
+    };
     let keeps = |path: &[String]| match conflict {
         Conflict::KeepBranch => !below(path),
         Conflict::KeepLeaf => !above(path),
@@ -33,35 +38,55 @@ pub fn assemble(settings: &[ConfigurationSetting], conflict: Conflict) -> Option
     for (path, value) in leaves.iter().filter(|(path, _)| keeps(path)) {
         let (last, parents) = path.split_last()?;
         let table = parents.iter().fold(&mut root, |table, name| {
-            let child = table.entry(name.as_str()).or_insert_with(|| Json::Object(Object::new()));
+            let child = table
+                .entry(name.as_str())
+                .or_insert_with(|| Json::Object(Object::new()));
             child.as_object_mut().expect("conflicts are resolved")
         });
         table.insert(last.clone(), Json::from(value.as_str()));
     }
-    Some(Some(Json::Object(root.into_iter().map(|(name, value)| (name, listed(value))).collect())))
+    Some(Some(Json::Object(
+        root.into_iter()
+            .map(|(name, value)| (name, listed(value)))
+            .collect(),
+    )))
 }
 
 /// `None`: the key has no place in a tree.
 fn path(key: &str) -> Option<Vec<String>> {
     let key = key.strip_prefix(':').unwrap_or(key);
     let mut names: Vec<String> = key.split(':').map(str::to_owned).collect();
-    let is_odd = names.len() > 32 || names.iter().any(String::is_empty) || key.chars().any(char::is_control);
+    let is_odd =
+        names.len() > 32 || names.iter().any(String::is_empty) || key.chars().any(char::is_control);
     names[0] = names[0].replace(['.', '[', ']'], "_");
     (!is_odd).then_some(names)
 }
 
 /// Tables whose names count from 0 are lists.
 fn listed(value: Json) -> Json {
-    let Json::Object(table) = value else { return value };
-    let table: Object<String, Json> = table.into_iter().map(|(name, value)| (name, listed(value))).collect();
+    let Json::Object(table) = value else {
+        return value;
+    };
+    let table: Object<String, Json> = table
+        .into_iter()
+        .map(|(name, value)| (name, listed(value)))
+        .collect();
     if table.is_empty() || !(0..table.len()).all(|index| table.contains_key(&index.to_string())) {
         return Json::Object(table);
     }
-    Json::Array((0..table.len()).map(|index| table[&index.to_string()].clone()).collect())
+    Json::Array(
+        (0..table.len())
+            .map(|index| table[&index.to_string()].clone())
+            .collect(),
+    )
 }
 
 pub fn json_of(tree: Map<String, Value>) -> Json {
-    Json::Object(tree.into_iter().map(|(name, value)| (name, json(value))).collect())
+    Json::Object(
+        tree.into_iter()
+            .map(|(name, value)| (name, json(value)))
+            .collect(),
+    )
 }
 
 fn json(value: Value) -> Json {
