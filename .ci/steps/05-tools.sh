@@ -18,8 +18,41 @@ tool() {
     fi
 }
 
+# component NAME COMMAND: makes a component of the toolchain available.
+component() {
+    if cargo "$2" --version >/dev/null 2>&1; then
+        echo "$1: present"
+    elif command -v rustup >/dev/null && rustup component add "$1"; then
+        echo "$1: installed"
+    else
+        echo "$1 is missing, and cannot be installed"
+        return 1
+    fi
+}
+
+# The nightly toolchain that is here, whatever its date; in CI one is installed if there is none.
+nightly() {
+    if cargo +nightly --version >/dev/null 2>&1; then
+        echo "nightly: present"
+    elif [ "${CI:-}" != true ]; then
+        echo "nightly: not here, so that nothing is fuzzed"
+    elif command -v rustup >/dev/null && rustup toolchain install nightly --profile minimal --no-self-update; then
+        echo "nightly: installed"
+    else
+        echo "nightly cannot be installed"
+        return 1
+    fi
+}
+
 step "tools"
+if ! python3 --version; then
+    echo "python3 is missing: tests/names/check.py and the interop tests need it"
+    exit 1
+fi
+component rustfmt fmt
+component clippy clippy
 tool deny 0.20.2
+nightly
 if cargo +nightly --version >/dev/null 2>&1; then
     tool fuzz 0.13.2
 fi

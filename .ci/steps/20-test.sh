@@ -3,3 +3,4 @@ grep -q '^cargo test --workspace$' README.md
 cargo test --workspace
 step "tests with every feature"
 cargo test --locked -p config-azure --all-features --lib
+cargo test --locked -p config-azure --all-features --doc

@@ -6,4 +6,10 @@ done
 if cargo tree --locked --workspace --all-features -e normal,build,dev -i ring 2>/dev/null | grep -q '^ring'; then
     echo "ring is in the tree"; exit 1
 fi
-cargo package --locked --allow-dirty -p config-azure --list >/dev/null
+step "the package holds what its README links to"
+packaged="$(cargo package --locked --allow-dirty -p config-azure --list)"
+links="$(grep -oE '\]\([^)#]+' README.md | cut -c3- | grep -v '^https:' | sort -u)"
+[ -n "$links" ]
+for link in $links; do
+    grep -qxF "$link" <<<"$packaged" || { echo "README.md links to $link, which is not in the package"; exit 1; }
+done
