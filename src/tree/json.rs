@@ -163,7 +163,7 @@ impl<'r> Reader<'r> {
             same
         });
         members.shrink_to_fit();
-        Node::Table(Table(members))
+        Node::Table(Table::new(members, Some(Arc::clone(self.origin))))
     }
 }
 
