@@ -24,9 +24,6 @@ use crate::Result;
 use learn::Pass;
 use value::ValueDeserializer;
 
-/// The most tries for one value. One is enough unless serde buffers, see [`learn`].
-const MOST_PASSES: usize = 64;
-
 /// Reads the application's own type out of a built [`config::Config`].
 ///
 /// Like [`Config::try_deserialize`](config::Config::try_deserialize), with these differences:
@@ -71,15 +68,14 @@ pub fn from_config<T: DeserializeOwned>(config: &config::Config) -> Result<T> {
 /// The same from one value.
 pub(crate) fn from_value<T: DeserializeOwned>(root: &config::Value) -> Result<T> {
     let mut pass = Pass::default();
-    let mut tries = 1;
+    // Once, unless serde buffers.
     loop {
         let fault = match T::deserialize(ValueDeserializer::new(root, &pass)) {
             Ok(value) => return Ok(value),
             Err(fault) => fault,
         };
-        if tries == MOST_PASSES || !pass.learn(root, &fault) {
+        if !pass.learn(root, &fault) {
             return Err(report::error(root, &fault));
         }
-        tries += 1;
     }
 }
