@@ -183,15 +183,17 @@ fn leaves<'v>(value: &'v Value, depth: usize, name: &'v str, visit: &mut dyn FnM
     }
 }
 
-/// The text as what serde says it wanted.
+/// The text as what serde says it wanted. A number that the type does not hold stays text: its place is still known
+/// when it is refused.
 pub(super) fn wanted(expected: &str, text: &str) -> Option<Typed> {
     match expected {
         "a boolean" => scalar::boolean_of(text).map(Typed::Boolean),
         "f32" | "f64" => text.parse().ok().map(Typed::Float),
-        _ => integer(text).or_else(|| match expected {
-            "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => None,
-            _ => canonical(text),
-        }),
+        _ => match scalar::holds(expected, text) {
+            Some(true) => integer(text),
+            Some(false) => None,
+            None => integer(text).or_else(|| canonical(text)),
+        },
     }
 }
 

@@ -58,6 +58,23 @@ pub(super) fn is_integer(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// Whether the integer type called `name`, as serde calls it, holds the number that a text is. `None` for any other type.
+pub(super) fn holds(name: &str, text: &str) -> Option<bool> {
+    let (name, is_nonzero) = match name.strip_prefix("a nonzero ") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    macro_rules! holds {
+        ($($type:ident)*) => {
+            match name {
+                $(stringify!($type) => text.parse().is_ok_and(|value: $type| value != 0 || !is_nonzero),)*
+                _ => return None,
+            }
+        };
+    }
+    Some(holds!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize))
+}
+
 pub(super) fn float(value: &Value, name: &'static str) -> Result<f64, Fault> {
     match &value.kind {
         ValueKind::Float(float) => Ok(*float),

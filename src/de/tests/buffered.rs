@@ -229,6 +229,30 @@ fn more_unlike_names_than_a_fixed_number_of_tries() {
     assert_eq!(limits["limits"]["l199"], Limit::Text { value });
 }
 
+/// A number that its like can hold and it cannot is told with its place.
+#[test]
+fn out_of_the_range_of_its_own_type() {
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only its errors matter")]
+    enum Limit {
+        Wide { value: u16 },
+        Narrow { value: u8 },
+        Some { value: std::num::NonZeroU8 },
+    }
+    let refused = |kind: &str, value: &str| {
+        refused::<BTreeMap<String, Limit>>(&[
+            text("a:kind", "wide"),
+            text("a:value", "300"),
+            text("b:kind", kind),
+            text("b:value", value),
+        ])
+    };
+    insta::assert_snapshot!(refused("narrow", "301"), @"b.value: expected u8 (0 to 255), found a number out of its range (from b:value, in contoso)");
+    insta::assert_snapshot!(refused("narrow", "-1"), @"b.value: expected u8 (0 to 255), found a number out of its range (from b:value, in contoso)");
+    insta::assert_snapshot!(refused("some", "0"), @"b.value: expected a nonzero u8, found a number out of its range (from b:value, in contoso)");
+}
+
 /// A text that is a boolean here, and is not made a number by its like over there.
 #[test]
 fn a_like_does_not_change_what_was_learned() {
@@ -262,6 +286,11 @@ fn a_buffered_fault_still_names_its_path() {
     insta::assert_snapshot!(
         refused::<BTreeMap<String, Vec<Outer>>>(&given),
         @"x[1].max: expected u8, found text (from x:1:max, in contoso; set the content type to application/json or fix the value)"
+    );
+    given[1] = text("x:1:max", "300");
+    insta::assert_snapshot!(
+        refused::<BTreeMap<String, Vec<Outer>>>(&given),
+        @"x[1].max: expected u8 (0 to 255), found a number out of its range (from x:1:max, in contoso)"
     );
     let config = config(&[text("x", CANARY)]);
     #[derive(Debug, Deserialize)]
