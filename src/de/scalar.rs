@@ -37,7 +37,7 @@ where
         ValueKind::U64(integer) => T::try_from(*integer).ok(),
         ValueKind::I128(integer) => T::try_from(*integer).ok(),
         ValueKind::U128(integer) => T::try_from(*integer).ok(),
-        ValueKind::Float(float) if float.fract() == 0.0 => T::try_from(*float as i128).ok(),
+        ValueKind::Float(float) if float.fract() == 0.0 => whole(*float),
         ValueKind::String(text) => match text.parse() {
             Ok(integer) => Some(integer),
             Err(_) if is_integer(text) => None,
@@ -50,6 +50,18 @@ where
             expected: name.to_owned(),
         })
     })
+}
+
+/// A float without a fraction as an integer. `as` would turn what no integer holds into the nearest one.
+fn whole<T: TryFrom<i128> + TryFrom<u128>>(float: f64) -> Option<T> {
+    const SIGNED: f64 = (1_u128 << 127) as f64;
+    if (-SIGNED..SIGNED).contains(&float) {
+        T::try_from(float as i128).ok()
+    } else if (0.0..2.0 * SIGNED).contains(&float) {
+        T::try_from(float as u128).ok()
+    } else {
+        None
+    }
 }
 
 /// Digits with or without a sign, of any length.
