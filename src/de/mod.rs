@@ -30,7 +30,9 @@ use value::ValueDeserializer;
 ///
 /// * An error never holds a value. It names the path, the expected type, where the value came from (the setting
 ///   and its label, a file, the environment) and, where it can, the fix. The texts of `try_deserialize` quote the
-///   value, secrets included.
+///   value, secrets included. What a type's own code says is shown only if the value is no secret, and if the
+///   words share no eight bytes in a row with it. That is as far as it goes: a type that quotes a shorter part of a
+///   plain setting is shown.
 /// * Nothing is copied on the way, and the `Config` stays usable.
 /// * A table whose names are `0`, `1`, … is a list where a list is wanted.
 /// * No value makes it panic: a bare text for an enum variant that holds data is an error.
