@@ -195,9 +195,7 @@ where
                 "a build was given up 30 s after a newer value had come",
             )),
         };
-        let slot = Arc::clone(&self.slot);
-        // Dropping the old one is the application's code.
-        task::caught_now(|| slot.accept(|_| built)).ok();
+        self.slot.accept(|_| built);
         self.failures = 0;
         Ok(())
     }

@@ -132,7 +132,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Follower<T> {
     }
 }
 
-/// A blocking thread ended without an answer: `Drop` of the application's type panicked, or the runtime ends.
+/// A blocking thread ended without an answer: `Drop` of a value that was refused panicked, or the runtime ends.
 fn stopped() -> Error {
     Error::new(
         ErrorKind::Rejected,
