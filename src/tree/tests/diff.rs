@@ -148,20 +148,20 @@ fn flags_by_id() {
 
 #[test]
 fn an_empty_object_is_a_value() {
-    let one = json("tenants:acme", "{}");
-    assert_eq!(said(&[], &[one.clone()]), "+tenants.acme");
-    assert_eq!(said(&[one.clone()], &[]), "-tenants.acme");
-    assert_eq!(said(&[one.clone()], &[one.clone()]), "no change");
+    let one = [json("tenants:acme", "{}")];
+    assert_eq!(said(&[], &one), "+tenants.acme");
+    assert_eq!(said(&one, &[]), "-tenants.acme");
+    assert_eq!(said(&one, &one), "no change");
     let turned = [text("tenants:acme", "x")];
-    assert_eq!(said(&[one.clone()], &turned), "~tenants.acme");
-    assert_eq!(said(&turned, &[one.clone()]), "~tenants.acme");
+    assert_eq!(said(&one, &turned), "~tenants.acme");
+    assert_eq!(said(&turned, &one), "~tenants.acme");
     let filled = [json("tenants:acme", r#"{"a": 1}"#)];
-    assert_eq!(said(&[one.clone()], &filled), "+tenants.acme.a");
+    assert_eq!(said(&one, &filled), "+tenants.acme.a");
     // Nulls are absent.
     let hollow = [json("tenants", r#"{"acme": {"a": null}}"#)];
     assert_eq!(said(&[], &hollow), "+tenants.acme");
 
-    let changes = Tree::diff(&grow(&[]), &grow(&[one]));
+    let changes = Tree::diff(&grow(&[]), &grow(&one));
     let change = changes.added().next().unwrap();
     assert_eq!(change.key(), "tenants:acme");
 }
