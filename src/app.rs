@@ -133,7 +133,8 @@ impl AppConfiguration {
     /// ```
     ///
     /// # Errors
-    /// The check failed; the last good generation is still current.
+    /// The check failed, or what it found could not be taken over: the settings are those of before. A secret that was rotated
+    /// meanwhile may have been published all the same; [`loaded`](Self::loaded) is what is current.
     pub async fn refresh(&self) -> Result<RefreshOutcome> {
         let engine = self.engine().await?;
         if !self.shared.enabled {

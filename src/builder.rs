@@ -290,7 +290,8 @@ impl AppConfigurationBuilder {
 
     /// Changes how the HTTP client is made: a private CA, a proxy, a resolver. Called once for each client.
     ///
-    /// Redirects, retries and time limits are set afterwards and cannot be changed. Of several addresses of one family each
+    /// Redirects, retries and time limits are set afterwards and cannot be changed. Names are resolved by the system, unless
+    /// the function sets a `dns_resolver`. Of several addresses of one family each
     /// has at most one second to be connected to, then the next has its turn; with a `dns_resolver` of your own, an equal
     /// share of 8 seconds.
     pub fn http_client(

@@ -15,7 +15,7 @@ use crate::store::{
     ConnectionString, Endpoint, LoadLimits, Selection, Store, StoreCredential, StoreOptions,
     TracingEnvironment, system_dns,
 };
-use crate::transport::{Guard, HostKind, HostPolicy, Limits, Origin, reqwest_transport};
+use crate::transport::{Guard, HostKind, HostPolicy, Limits, Origin, patient_transport};
 use crate::tree::{KeyRules, Shape};
 
 impl AppConfigurationBuilder {
@@ -85,9 +85,13 @@ impl AppConfigurationBuilder {
         let inner = match &self.transport {
             Some(_) if self.hook.is_some() => return Err(both("http_client()", "transport()")),
             Some(transport) => Arc::clone(transport),
-            None => reqwest_transport(self.hook.as_ref())?,
+            None => {
+                let longest = self.limits.answer_time.max(self.key_vault.read_time());
+                patient_transport(self.hook.as_ref(), longest)?
+            }
         };
         let mut limits = Limits::default();
+        limits.vault.time = limits.vault.time.max(self.key_vault.read_time());
         limits.store.bytes = self.limits.page;
         limits.store.time = self.limits.answer_time;
         Ok(Guard::new(inner, HostPolicy::new(), limits))

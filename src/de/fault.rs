@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
+use super::learn::Typed;
+
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
@@ -12,12 +14,12 @@ pub(super) enum Step {
 }
 
 /// An error on its way up. One word wide; the path is put together while it rises.
-#[derive(Debug)]
 pub(super) struct Fault(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: Kind,
+    /// The number or boolean that is not what was wanted.
+    number: Option<Typed>,
     /// Innermost first.
     steps: Vec<Step>,
 }
@@ -38,7 +40,6 @@ impl Place {
     }
 }
 
-#[derive(Debug)]
 pub(super) enum Kind {
     /// Another type, or a value that the type does not allow.
     Type {
@@ -123,12 +124,18 @@ impl Fault {
     pub(super) fn new(kind: Kind) -> Self {
         Self(Box::new(Inner {
             kind,
+            number: None,
             steps: Vec::new(),
         }))
     }
 
     pub(super) fn kind(&self) -> &Kind {
         &self.0.kind
+    }
+
+    /// The number or boolean that serde still held when it was not what was wanted.
+    pub(super) fn number(&self) -> Option<Typed> {
+        self.0.number
     }
 
     /// Outermost first.
@@ -163,6 +170,13 @@ impl fmt::Display for Fault {
     }
 }
 
+/// An application's own code may print it, and it may hold a value.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({self})")
+    }
+}
+
 impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
@@ -175,11 +189,13 @@ impl de::Error for Fault {
             Unexpected::Str(text) => Some(Place::of(text)),
             _ => None,
         };
-        Self::new(Kind::Type {
+        let mut fault = Self::new(Kind::Type {
             expected: expected.to_string(),
             found: unexpected.into(),
             place,
-        })
+        });
+        fault.0.number = Typed::found(&unexpected);
+        fault
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {

@@ -6,22 +6,26 @@
 //! in memory) and what was wanted. So it is noted and everything is read once more, with that text, and those
 //! that are its likes (of the same name, equally deep), handed over as the number or boolean they hold.
 //!
+//! A like may turn out to be wanted as text, or as a smaller number. Then the fault says which number it was, and every
+//! like of that number goes on by itself. Each try settles a text for good, so they come to an end.
+//!
 //! An untagged enum swallows the faults of its variants. If none of them takes the input, every text inside that is
 //! written exactly as a number or as `true` or `false` is handed over as such, once.
 //!
 //! Limits: an untagged enum that has a variant for text keeps text as text, as serde tries the variants in order and
 //! text fits; and a number that is not text is not turned into text inside a buffer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use config::{Value, ValueKind};
+use serde::de::Unexpected;
 
 use super::fault::{Fault, Found, Kind, Place};
 use super::scalar;
 use super::spot::descend;
 
 /// What a text stands for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) enum Typed {
     Boolean(bool),
     Signed(i64),
@@ -29,14 +33,25 @@ pub(super) enum Typed {
     Float(f64),
 }
 
+impl Typed {
+    /// The number or boolean that serde found in its buffer.
+    pub(super) fn found(unexpected: &Unexpected<'_>) -> Option<Self> {
+        Some(match *unexpected {
+            Unexpected::Bool(value) => Self::Boolean(value),
+            Unexpected::Signed(value) => Self::Signed(value),
+            Unexpected::Unsigned(value) => Self::Unsigned(value),
+            Unexpected::Float(value) => Self::Float(value),
+            _ => return None,
+        })
+    }
+}
+
 /// One try.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Pass {
     typed: BTreeMap<*const Value, Typed>,
-    /// Texts that were wanted as something else, each by itself.
-    exact: BTreeMap<*const Value, Typed>,
-    /// The likes of a text turned out to be something else: go on one by one.
-    one_by_one: bool,
+    /// Texts that are what their own faults say, whatever their likes are.
+    alone: BTreeSet<*const Value>,
     /// Untagged enums that got their guess.
     guessed: Vec<*const Value>,
     ordered: bool,
@@ -69,10 +84,9 @@ impl Pass {
                 found: Found::Text,
                 place: Some(place),
             } => self.learn_text(root, *place, expected),
-            Kind::Type {
-                found: Found::Integer | Found::Float | Found::Boolean,
-                ..
-            } => self.go_one_by_one(),
+            Kind::Type { .. } | Kind::Range { .. } => fault
+                .number()
+                .is_some_and(|number| self.doubt(descend(root, fault.steps()), number)),
             Kind::Custom(text) if is_untagged(text) => self.guess(descend(root, fault.steps())),
             _ => false,
         }
@@ -90,27 +104,34 @@ impl Pass {
             return false;
         };
         let address = std::ptr::from_ref(here.value);
-        if self.exact.insert(address, typed).is_some() {
+        if self.typed.insert(address, typed).is_some() {
             return false;
         }
-        self.typed.insert(address, typed);
-        if !self.one_by_one {
+        if self.alone.insert(address) {
             leaves(root, 0, "", &mut |leaf| {
+                let address = std::ptr::from_ref(leaf.value);
                 if (leaf.name, leaf.depth) == (here.name, here.depth)
+                    && !self.alone.contains(&address)
                     && let Some(typed) = wanted(expected, leaf.text)
                 {
-                    self.typed.insert(std::ptr::from_ref(leaf.value), typed);
+                    self.typed.insert(address, typed);
                 }
             });
         }
         true
     }
 
-    fn go_one_by_one(&mut self) -> bool {
-        let again = !self.one_by_one && self.typed.len() > self.exact.len();
-        self.one_by_one = true;
-        self.typed.clone_from(&self.exact);
-        again
+    /// A text was handed over as this number because of its likes, and it was wrong: whichever it was, it is a text
+    /// again until its own fault says more.
+    fn doubt(&mut self, around: &Value, number: Typed) -> bool {
+        let before = self.typed.len();
+        leaves(around, 0, "", &mut |leaf| {
+            let address = std::ptr::from_ref(leaf.value);
+            if self.typed.get(&address) == Some(&number) && self.alone.insert(address) {
+                self.typed.remove(&address);
+            }
+        });
+        self.typed.len() < before
     }
 
     fn guess(&mut self, around: &Value) -> bool {
@@ -162,15 +183,17 @@ fn leaves<'v>(value: &'v Value, depth: usize, name: &'v str, visit: &mut dyn FnM
     }
 }
 
-/// The text as what serde says it wanted.
+/// The text as what serde says it wanted. A number that the type does not hold stays text: its place is still known
+/// when it is refused.
 pub(super) fn wanted(expected: &str, text: &str) -> Option<Typed> {
     match expected {
         "a boolean" => scalar::boolean_of(text).map(Typed::Boolean),
         "f32" | "f64" => text.parse().ok().map(Typed::Float),
-        _ => integer(text).or_else(|| match expected {
-            "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => None,
-            _ => canonical(text),
-        }),
+        _ => match scalar::holds(expected, text) {
+            Some(true) => integer(text),
+            Some(false) => None,
+            None => integer(text).or_else(|| canonical(text)),
+        },
     }
 }
 

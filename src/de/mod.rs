@@ -24,16 +24,15 @@ use crate::Result;
 use learn::Pass;
 use value::ValueDeserializer;
 
-/// The most tries for one value. One is enough unless serde buffers, see [`learn`].
-const MOST_PASSES: usize = 64;
-
 /// Reads the application's own type out of a built [`config::Config`].
 ///
 /// Like [`Config::try_deserialize`](config::Config::try_deserialize), with these differences:
 ///
 /// * An error never holds a value. It names the path, the expected type, where the value came from (the setting
 ///   and its label, a file, the environment) and, where it can, the fix. The texts of `try_deserialize` quote the
-///   value, secrets included.
+///   value, secrets included. What a type's own code says is shown only if the value is no secret, and if the
+///   words share no eight bytes in a row with it. That is as far as it goes: a type that quotes a shorter part of a
+///   plain setting is shown.
 /// * Nothing is copied on the way, and the `Config` stays usable.
 /// * A table whose names are `0`, `1`, … is a list where a list is wanted.
 /// * No value makes it panic: a bare text for an enum variant that holds data is an error.
@@ -71,15 +70,14 @@ pub fn from_config<T: DeserializeOwned>(config: &config::Config) -> Result<T> {
 /// The same from one value.
 pub(crate) fn from_value<T: DeserializeOwned>(root: &config::Value) -> Result<T> {
     let mut pass = Pass::default();
-    let mut tries = 1;
+    // Once, unless serde buffers.
     loop {
         let fault = match T::deserialize(ValueDeserializer::new(root, &pass)) {
             Ok(value) => return Ok(value),
             Err(fault) => fault,
         };
-        if tries == MOST_PASSES || !pass.learn(root, &fault) {
+        if !pass.learn(root, &fault) {
             return Err(report::error(root, &fault));
         }
-        tries += 1;
     }
 }

@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind};
 
 use super::fault::{Fault, Found, Kind};
 use super::spot::Spot;
-use super::{hint, safe};
+use super::{hint, safe, scalar};
 
 /// The most names in a list of what would have been right.
 const MOST_NAMES: usize = 20;
@@ -62,6 +62,10 @@ fn from(located: &Located) -> Option<String> {
 
 fn words(spot: &Spot<'_>, kind: &Kind, located: &Located) -> (String, Option<hint::Hint>) {
     match kind {
+        // What serde buffered as text.
+        Kind::Type { expected, .. } if is_out_of_range(spot.value, expected) => {
+            (out_of_range(spot, expected), None)
+        }
         Kind::Type {
             expected, found, ..
         } => {
@@ -80,14 +84,7 @@ fn words(spot: &Spot<'_>, kind: &Kind, located: &Located) -> (String, Option<hin
             };
             (format!("expected {wanted}, found {}", found.words()), hint)
         }
-        Kind::Range { expected } => {
-            let wanted = safe::expected(spot.value, expected);
-            let range = range(expected);
-            (
-                format!("expected {wanted}{range}, found a number out of its range"),
-                None,
-            )
-        }
+        Kind::Range { expected } => (out_of_range(spot, expected), None),
         Kind::Name { expected } => (format!("its name is not a valid {expected}"), None),
         Kind::Length { expected } => {
             let wanted = safe::expected(spot.value, expected);
@@ -115,6 +112,19 @@ fn words(spot: &Spot<'_>, kind: &Kind, located: &Located) -> (String, Option<hin
         ),
         Kind::Custom(text) => (safe::custom(spot.value, text), None),
     }
+}
+
+fn is_out_of_range(value: &Value, expected: &str) -> bool {
+    let ValueKind::String(text) = &value.kind else {
+        return false;
+    };
+    scalar::is_integer(text) && scalar::holds(expected, text) == Some(false)
+}
+
+fn out_of_range(spot: &Spot<'_>, expected: &str) -> String {
+    let wanted = safe::expected(spot.value, expected);
+    let range = range(expected);
+    format!("expected {wanted}{range}, found a number out of its range")
 }
 
 fn list(names: &[&str]) -> String {

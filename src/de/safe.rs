@@ -1,5 +1,7 @@
 //! Which words of other people's code may stand in an error.
 
+use std::collections::HashSet;
+
 use config::{Value, ValueKind};
 
 use crate::error::printable;
@@ -9,17 +11,20 @@ use super::learn::is_untagged;
 use super::scalar;
 
 /// What stands for words that are held back.
-const HELD_BACK: &str =
+pub(super) const HELD_BACK: &str =
     "its type refused the value; its words are not shown, as they may hold the value";
 
-/// The message of a type's own code, if it is certain to hold no value: every value it may be about is known to be
-/// no secret, and none of them stands in it.
+/// The most bytes in a row that words may share with a value.
+const SHARED: usize = 7;
+
+/// The message of a type's own code, if every value it may be about is known to be no secret, and it shows none of
+/// them, not even a part: a connection string in one setting holds its password.
 pub(super) fn custom(value: &Value, text: &str) -> String {
     if is_untagged(text) || is_address(text) {
         return text.to_owned();
     }
     if all(value, &|leaf| {
-        Located::of(leaf).is_public() && !is_quoted(leaf, text)
+        Located::of(leaf).is_public() && !is_quoted(leaf, text) && !is_shared(leaf, text)
     }) {
         return printable(text);
     }
@@ -49,6 +54,20 @@ fn is_quoted(leaf: &Value, text: &str) -> bool {
     };
     !value.is_empty()
         && (text.contains(&*value) || text.contains(&value.escape_debug().to_string()))
+}
+
+/// True if a part of the value stands in the text.
+fn is_shared(leaf: &Value, text: &str) -> bool {
+    let Some(value) = scalar::text(leaf) else {
+        return false;
+    };
+    let said: HashSet<&[u8]> = parts(text).collect();
+    let shows = |value: &str| parts(value).any(|part| said.contains(part));
+    shows(&value) || shows(&value.escape_debug().to_string())
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &[u8]> {
+    text.as_bytes().windows(SHARED + 1)
 }
 
 /// What the standard library says about addresses, which holds no value.

@@ -37,7 +37,7 @@ where
         ValueKind::U64(integer) => T::try_from(*integer).ok(),
         ValueKind::I128(integer) => T::try_from(*integer).ok(),
         ValueKind::U128(integer) => T::try_from(*integer).ok(),
-        ValueKind::Float(float) if float.fract() == 0.0 => T::try_from(*float as i128).ok(),
+        ValueKind::Float(float) if float.fract() == 0.0 => whole(*float),
         ValueKind::String(text) => match text.parse() {
             Ok(integer) => Some(integer),
             Err(_) if is_integer(text) => None,
@@ -52,10 +52,39 @@ where
     })
 }
 
+/// A float without a fraction as an integer. `as` would turn what no integer holds into the nearest one.
+fn whole<T: TryFrom<i128> + TryFrom<u128>>(float: f64) -> Option<T> {
+    const SIGNED: f64 = (1_u128 << 127) as f64;
+    if (-SIGNED..SIGNED).contains(&float) {
+        T::try_from(float as i128).ok()
+    } else if (0.0..2.0 * SIGNED).contains(&float) {
+        T::try_from(float as u128).ok()
+    } else {
+        None
+    }
+}
+
 /// Digits with or without a sign, of any length.
 pub(super) fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether the integer type called `name`, as serde calls it, holds the number that a text is. `None` for any other type.
+pub(super) fn holds(name: &str, text: &str) -> Option<bool> {
+    let (name, is_nonzero) = match name.strip_prefix("a nonzero ") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    macro_rules! holds {
+        ($($type:ident)*) => {
+            match name {
+                $(stringify!($type) => text.parse().is_ok_and(|value: $type| value != 0 || !is_nonzero),)*
+                _ => return None,
+            }
+        };
+    }
+    Some(holds!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize))
 }
 
 pub(super) fn float(value: &Value, name: &'static str) -> Result<f64, Fault> {

@@ -76,7 +76,8 @@ pub enum IgnoreReason {
     UnusedObject,
     /// The same event was received before. Event Grid delivers at least once.
     Duplicate,
-    /// Nothing was loaded yet. The first load sees the change, or what it tells of is looked at again right after it.
+    /// Nothing was loaded yet. The first load sees the change, or, if a refresh runs in the background,
+    /// what it tells of is looked at again right after it.
     NotLoaded,
     /// No refresh runs in the background: it is disabled or was shut down. A sync token was taken over all the same, so
     /// that the next [`refresh`](crate::AppConfiguration::refresh) sees the change.

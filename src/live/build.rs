@@ -9,11 +9,11 @@ use config::{Config, ConfigBuilder};
 use serde::de::DeserializeOwned;
 
 use super::layer_error;
-use super::overlay::Overlay;
+use super::overlay::{Overlay, Own};
 use crate::de::from_value;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::loaded::Loaded;
-use crate::publication::pin::{self, Pins};
+use crate::publication::pin::{self, Pin, Pins};
 use crate::task::{self, Panicked};
 
 /// The application's check of new values, given the ones in use.
@@ -40,15 +40,16 @@ pub(super) struct Built<T> {
     pub(super) overlay: Overlay,
 }
 
-/// Deserializes and validates what was collected from `loaded` and other layers.
+/// Deserializes and validates what was collected from `loaded` and other layers, `read` among them.
 pub(super) fn judge<T: DeserializeOwned>(
     config: &Config,
     loaded: Arc<Loaded>,
+    read: &[Pin],
     validate: Option<&Validate<T>>,
     old: Option<&T>,
 ) -> Result<Built<T>> {
     let value = typed(config, validate, old)?;
-    let overlay = Overlay::of(&config.cache, &loaded.tree().origin_prefix());
+    let overlay = Overlay::of(&config.cache, Own::of(&loaded, read));
     Ok(Built {
         value,
         loaded,

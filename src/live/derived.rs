@@ -127,11 +127,15 @@ async fn attempt<T, U: ?Sized, P>(build: &Build<T, U, P>, part: PartRef<T, U>) -
             "what depends on the new values could not be built",
         )
         .with_source(cause)),
-        Err(Panicked) => Err(Error::new(
-            ErrorKind::Rejected,
-            "the code that builds what depends on the new values panicked",
-        )),
+        Err(Panicked) => Err(panicked()),
     }
+}
+
+fn panicked() -> Error {
+    Error::new(
+        ErrorKind::Rejected,
+        "the code that selects, compares or builds what depends on the new values panicked",
+    )
 }
 
 /// The running task. It owns the part, which keeps the `Live` going.
@@ -148,14 +152,22 @@ where
     U: ?Sized + 'static,
     P: Send + Sync + 'static,
 {
+    /// Until the `Live` is closed. To select and to compare a part is the application's code, as building is.
     async fn run(mut self) {
         let mut retry_at = None;
-        while self.wanted(retry_at).await.is_ok() {
-            retry_at = match self.rebuild().await {
-                Ok(()) => None,
-                Err(error) => Some(self.refuse(error)),
+        loop {
+            let built = match task::caught(self.turn(retry_at)).await {
+                Ok(Ok(built)) => built,
+                Ok(Err(Closed)) => return,
+                Err(Panicked) => Err(panicked()),
             };
+            retry_at = built.err().map(|error| self.refuse(error));
         }
+    }
+
+    async fn turn(&mut self, retry_at: Option<Instant>) -> Result<Result<()>, Closed> {
+        self.wanted(retry_at).await?;
+        Ok(self.rebuild().await)
     }
 
     /// Waits for a changed part, or for the time of another attempt.
@@ -183,9 +195,7 @@ where
                 "a build was given up 30 s after a newer value had come",
             )),
         };
-        let slot = Arc::clone(&self.slot);
-        // Dropping the old one is the application's code.
-        task::caught_now(|| slot.accept(|_| built)).ok();
+        self.slot.accept(|_| built);
         self.failures = 0;
         Ok(())
     }
@@ -198,9 +208,9 @@ where
     }
 }
 
-/// Ends `PATIENCE` after the part changed again; never if it does not.
+/// Ends `PATIENCE` after the part changed again; never if it does not. A panic over the newer part ends no build.
 async fn overtaken<T, U: ?Sized>(mut part: Part<T, U>) {
-    if part.changed().await.is_err() {
+    if let Ok(Err(Closed)) = task::caught(part.changed()).await {
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(PATIENCE).await;

@@ -45,8 +45,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Recipe<T> {
         let config = built?;
         let loaded = self.generation_read(&pins)?;
         self.followed.advance(&pins);
-        let validate = self.validate.clone();
-        task::blocking(move || build::judge(&config, loaded, validate.as_deref(), None))
+        let (read, validate) = (pins.all(), self.validate.clone());
+        task::blocking(move || build::judge(&config, loaded, &read, validate.as_deref(), None))
             .await
             .unwrap_or_else(|Panicked| Err(stopped()))
     }
@@ -100,12 +100,12 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Follower<T> {
         self.recipe.followed.advance(&pins);
         let config = built?;
         let loaded = self.recipe.generation_read(&pins)?;
-        let validate = self.recipe.validate.clone();
+        let (read, validate) = (pins.all(), self.recipe.validate.clone());
         let slot = Arc::clone(&self.slot);
         // The old value is dropped over there, too: T and all its code stay off the async workers.
         self.watched(task::blocking(move || {
             let old = slot.value().load_full();
-            let built = build::judge(&config, loaded, validate.as_deref(), Some(&**old))?;
+            let built = build::judge(&config, loaded, &read, validate.as_deref(), Some(&**old))?;
             drop(old);
             slot.accept(|generation| Current::new(built, generation));
             Ok(())
@@ -132,7 +132,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Follower<T> {
     }
 }
 
-/// A blocking thread ended without an answer: `Drop` of the application's type panicked, or the runtime ends.
+/// A blocking thread ended without an answer: `Drop` of a value that was refused panicked, or the runtime ends.
 fn stopped() -> Error {
     Error::new(
         ErrorKind::Rejected,

@@ -7,6 +7,43 @@ use std::sync::Arc;
 
 use config::{Value, ValueKind};
 
+use crate::loaded::Loaded;
+use crate::publication::pin::Pin;
+
+/// What the primary store gave, to tell it from what other layers gave.
+pub(super) struct Own<'a> {
+    primary: &'a Arc<Loaded>,
+    /// What all its origins begin with.
+    prefix: String,
+    /// Stores of the same name, itself among them: of one path, the last one gives the value.
+    namesakes: Vec<&'a Arc<Loaded>>,
+}
+
+impl<'a> Own<'a> {
+    /// `read` is what the build read, in that order.
+    pub(super) fn of(primary: &'a Arc<Loaded>, read: &'a [Pin]) -> Self {
+        let prefix = primary.tree().origin_prefix();
+        let loaded = read.iter().map(|pin| &pin.loaded);
+        Self {
+            primary,
+            namesakes: loaded
+                .filter(|one| one.tree().origin_prefix() == prefix)
+                .collect(),
+            prefix,
+        }
+    }
+
+    fn gave(&self, origin: &str, path: impl FnOnce() -> Box<str>) -> bool {
+        if !origin.starts_with(&self.prefix) || self.namesakes.len() < 2 {
+            return origin.starts_with(&self.prefix);
+        }
+        let path = path();
+        let givers = self.namesakes.iter().rev();
+        let giver = givers.copied().find(|one| one.tree().gives(&path, origin));
+        giver.is_none_or(|giver| Arc::ptr_eq(giver, self.primary))
+    }
+}
+
 /// What a value without an origin came from.
 const UNNAMED: &str = "a layer without a name (a default or override)";
 
@@ -15,8 +52,8 @@ const UNNAMED: &str = "a layer without a name (a default or override)";
 pub(super) struct Overlay(Box<[(Box<str>, Arc<str>)]>);
 
 impl Overlay {
-    /// Reads the origins of a merged tree. `own` is what all origins of the primary store begin with.
-    pub(super) fn of(merged: &Value, own: &str) -> Self {
+    /// Reads the origins of a merged tree.
+    pub(super) fn of(merged: &Value, own: Own<'_>) -> Self {
         let mut walk = Walk {
             own,
             trail: Vec::new(),
@@ -54,7 +91,7 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
 
 /// A walk over a merged tree. Paths are only written out for what is kept, which is little of it.
 struct Walk<'a> {
-    own: &'a str,
+    own: Own<'a>,
     trail: Vec<Step<'a>>,
     layers: BTreeSet<Arc<str>>,
     found: Vec<(Box<str>, Arc<str>)>,
@@ -90,7 +127,7 @@ impl<'a> Walk<'a> {
     }
 
     fn leaf(&mut self, origin: Option<&str>) {
-        if origin.is_some_and(|origin| origin.starts_with(self.own)) {
+        if origin.is_some_and(|origin| self.own.gave(origin, || self.path())) {
             return;
         }
         let name = origin.unwrap_or(UNNAMED);
@@ -135,7 +172,8 @@ mod tests {
             ))
             .set_override("db_name", "x")
             .unwrap();
-        Overlay::of(&config.build().unwrap().cache, "azappconfig://contoso/")
+        let primary = Arc::new(crate::testing::loaded(&[]));
+        Overlay::of(&config.build().unwrap().cache, Own::of(&primary, &[]))
     }
 
     #[test]

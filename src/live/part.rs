@@ -139,7 +139,7 @@ impl<T, U: ?Sized> Part<T, U> {
     ///
     /// `build` gets the part together with its snapshot, so that its future can own it. The first result is
     /// awaited here. Later ones are made in the background and swapped in when they are ready; if building
-    /// fails or panics, the old one stays, [`Derived::status`] says why, and it is tried again after one
+    /// fails, or if `build`, the selection or the comparison of the part panics, the old one stays, [`Derived::status`] says why, and it is tried again after one
     /// second, then two, four and so on up to the refresh interval. Changes during a build become one more
     /// build; one that is still not done 30 seconds after it was overtaken is given up.
     ///

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Closed;
 use super::status::{LiveStatus, Refusal};
 use crate::error::Error;
+use crate::task;
 use crate::telemetry;
 use crate::time::WallClock;
 
@@ -82,8 +83,9 @@ impl<V> Slot<V> {
         if let Some(refusal) = refusal {
             telemetry::live_recovered(self.of, refusal.attempts());
         }
-        // The old value may be the last of its kind, and dropping it is the application's code.
-        drop(old);
+        // The old value may be the last of its kind, and dropping it is the application's code: if that panics, the next one
+        // is in use all the same.
+        task::caught_now(|| drop(old)).ok();
     }
 
     /// Keeps the current value, and says why. It is only told if it is news: the first refusal since the last

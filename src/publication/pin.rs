@@ -35,7 +35,7 @@ impl Pins {
             .map(|pin| pin.loaded)
     }
 
-    /// All stores that the build read, in the order of their first read.
+    /// All stores that the build read, in the order of their last read: of one path, the later gives the value.
     pub(crate) fn all(&self) -> Vec<Pin> {
         self.0
             .lock()
@@ -43,14 +43,15 @@ impl Pins {
             .clone()
     }
 
-    fn add(&self, publication: &Arc<Publication>, loaded: &Arc<Loaded>) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Pin {
-                publication: Arc::clone(publication),
-                loaded: Arc::clone(loaded),
-            });
+    fn read(&self, publication: &Arc<Publication>) -> Option<Arc<Loaded>> {
+        let loaded = self.of(publication).or_else(|| publication.current())?;
+        let mut pins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pins.retain(|pin| !Arc::ptr_eq(&pin.publication, publication));
+        pins.push(Pin {
+            publication: Arc::clone(publication),
+            loaded: Arc::clone(&loaded),
+        });
+        Some(loaded)
     }
 }
 
@@ -64,13 +65,7 @@ pub(crate) async fn scope<F: Future>(build: F) -> (F::Output, Pins) {
 /// The generation that a layer gives: inside a build the pinned one, elsewhere the current one.
 pub(crate) fn read(publication: &Arc<Publication>) -> Option<Arc<Loaded>> {
     BUILD
-        .try_with(|pins| {
-            pins.of(publication).or_else(|| {
-                let loaded = publication.current()?;
-                pins.add(publication, &loaded);
-                Some(loaded)
-            })
-        })
+        .try_with(|pins| pins.read(publication))
         .unwrap_or_else(|_outside| publication.current())
 }
 
@@ -95,6 +90,10 @@ mod tests {
         assert_eq!(pins.of(&store).unwrap().generation(), 1);
         assert!(pins.of(&other).is_none());
         assert_eq!(pins.all().len(), 1);
+        other.publish(loaded(&[]));
+        let (_, pins) = scope(async { [&store, &other, &store].map(read) }).await;
+        let order = pins.all().into_iter().map(|pin| pin.loaded.len());
+        assert!(order.eq([0, 1]), "by the last read");
         assert_eq!(read(&store).unwrap().generation(), 2);
     }
 }

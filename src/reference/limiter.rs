@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 /// that a start or a mass rotation does not become a burst of all of them. A cheap handle: clones are the same limiter.
 ///
 /// It bounds and does not join: each handle reads with its own credential, and learns by its own requests that a vault
-/// refuses them. A place is taken before a request and given back with its answer, within the timeout, by whoever
-/// drives the handle: its background task, or the caller of `refresh()` if it has none, who should not let go of that
-/// future without dropping it.
+/// refuses them; while it then asks with few requests at a time, the reads that wait for their turn keep their places. A
+/// place is given back by whoever drives the handle: its background task, or, during the first load and without an
+/// interval, the caller of `load()` or `refresh()`, who should drop a future that is not awaited any more.
 ///
 /// ```
 /// use config_azure::{AppConfiguration, KeyVaultOptions, ReadLimiter};

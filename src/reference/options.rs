@@ -192,7 +192,8 @@ impl KeyVaultOptions {
         self
     }
 
-    /// How long one read may take. Default 10 seconds. Waiting for a token is bounded on its own.
+    /// How long one request of a read may take; after a broken connection or a refused token there is a second one. Default
+    /// 10 seconds. Waiting for a token is bounded on its own.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -261,6 +262,11 @@ impl KeyVaultOptions {
     pub fn expiry_warning(mut self, window: Duration) -> Self {
         self.expiry_warning = window;
         self
+    }
+
+    /// How long one request may take.
+    pub(crate) fn read_time(&self) -> Duration {
+        self.timeout
     }
 
     pub(crate) fn warn_before_expiry(&self) -> Duration {

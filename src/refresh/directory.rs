@@ -56,10 +56,11 @@ impl Directory {
             .map(|(host, _)| &**host)
     }
 
-    /// Forgets all names but these, and the vaults that none of them stands in.
-    pub(super) fn retain(&mut self, names: &BTreeSet<ReferenceId>) {
+    /// Forgets all names but these, and the vaults that none of them stands in and of which the machine knows nothing any more.
+    pub(super) fn retain(&mut self, names: &BTreeSet<ReferenceId>, knows: impl Fn(u32) -> bool) {
         let hosts: BTreeSet<&str> = names.iter().map(ReferenceId::vault_host).collect();
-        self.vaults.retain(|host, _| hosts.contains(&**host));
+        self.vaults
+            .retain(|host, number| hosts.contains(&**host) || knows(*number));
         self.numbers.retain(|name, _| names.contains(name));
         self.names.retain(|_, name| names.contains(name));
     }
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!(directory.host(ids[2].vault()), Some("kv-b.vault.azure.net"));
         assert_eq!(directory.matching(|name| !name.is_versioned()).len(), 2);
 
-        directory.retain(&names[2..].iter().cloned().collect());
+        directory.retain(&names[2..].iter().cloned().collect(), |_| false);
         assert_eq!(directory.name(ids[0]), None);
         assert_eq!(directory.number(&names[2]), ids[2]);
         assert_ne!(

@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::callers::Callers;
 use super::check::{Look, look};
-use super::engine::{Published, Shared};
+use super::engine::{Machine, Published, Shared};
 use super::outcome::RefreshOutcome;
 use super::report::Reporter;
 use super::state::{
@@ -311,7 +311,9 @@ impl Driver {
         let ids = self.candidates.values().flat_map(Candidate::ids);
         let ids = ids.cloned().collect();
         self.pipeline().retain(&ids);
-        self.shared.machine().names.retain(&ids);
+        let mut machine = self.shared.machine();
+        let Machine { state, names } = &mut *machine;
+        names.retain(&ids, |vault| state.reads.knows(vault));
     }
 
     fn answer(&mut self, callers: &[Caller], outcome: &RoundOutcome) {

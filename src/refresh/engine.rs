@@ -215,7 +215,7 @@ impl Engine {
             answer = &mut turn.wait => answer.unwrap_or_else(|_| Err(reply::closed())),
             () = self.token.cancelled() => Err(reply::closed()),
             _panicked = task::caught(turn.driver.drive()) => {
-                turn.driver.restart();
+                let _ = task::caught_now(|| turn.driver.restart());
                 Err(reply::panicked())
             }
         }
@@ -287,7 +287,7 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.wait.close();
-        self.driver.pause();
+        let _ = task::caught_now(|| self.driver.pause());
     }
 }
 

@@ -76,7 +76,9 @@ impl Reporter {
         let Some(current) = self.shared.pipeline.current() else {
             return;
         };
-        current.ids().for_each(|id| self.expiry(id));
+        let ids: BTreeSet<&ReferenceId> = current.ids().collect();
+        self.expiring.retain(|id, _| ids.contains(id));
+        ids.into_iter().for_each(|id| self.expiry(id));
     }
 
     pub(super) fn check_failed(&mut self, error: &Error) {

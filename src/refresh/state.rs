@@ -118,8 +118,7 @@ impl State {
         self.sentinel_moved = before.sentinel_moved;
         self.store.inherit(&before.store, now, &mut self.rng);
         self.reads.inherit(&before.reads, now);
-        let same = self.generation == before.generation;
-        self.candidates.inherit(&before.candidates, same);
+        self.candidates.inherit(&before.candidates);
     }
 
     /// Takes in an event and says what to do.

@@ -38,7 +38,8 @@ pub(super) async fn check_lists(
     scope: Scope,
     limits: LoadLimits,
 ) -> Result<(Vec<Arc<List>>, bool)> {
-    let budget = Budget::new(limits);
+    // A page whose start has moved may arrive twice, as what it was and as what it is. What comes of it is weighed at the end.
+    let budget = Budget::new(limits.doubled());
     let mut checked: Vec<Checked> = vec![Checked::new(); known.lists().len()];
     let jobs = jobs(selection, known, scope);
     // The first answer shows whether the endpoint is there at all; only then does the rest set out.

@@ -66,6 +66,15 @@ pub(crate) struct LoadLimits {
     pub(crate) settings: usize,
 }
 
+impl LoadLimits {
+    pub(super) fn doubled(self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_mul(2),
+            settings: self.settings.saturating_mul(2),
+        }
+    }
+}
+
 impl Default for LoadLimits {
     fn default() -> Self {
         Self {

@@ -47,6 +47,14 @@ impl Pace {
         ping_timeout: Duration::from_secs(5),
         age: Duration::from_secs(300),
     };
+
+    /// No silence is cut short that the bound of an answer allows.
+    pub(super) fn waiting_for(self, answer: Duration) -> Self {
+        Self {
+            read: self.read.max(answer),
+            ..self
+        }
+    }
 }
 
 /// The transport that this library makes itself.
@@ -58,6 +66,15 @@ impl Pace {
 /// `InvalidOption` if the client cannot be built, for example because of a malformed certificate in the hook.
 pub(crate) fn reqwest_transport(hook: Option<&HttpHook>) -> Result<Arc<dyn HttpClient>> {
     Ok(Arc::new(Transport::new(hook, Pace::DEFAULT)?))
+}
+
+/// The same, for answers that may take so long to begin.
+pub(crate) fn patient_transport(
+    hook: Option<&HttpHook>,
+    answer: Duration,
+) -> Result<Arc<dyn HttpClient>> {
+    let pace = Pace::DEFAULT.waiting_for(answer);
+    Ok(Arc::new(Transport::new(hook, pace)?))
 }
 
 fn build(hook: Option<&HttpHook>, direct: bool, pace: Pace) -> Result<Client> {

@@ -15,7 +15,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use addresses::in_turns;
-pub(crate) use client::{HttpHook, reqwest_transport};
+pub(crate) use client::{HttpHook, patient_transport, reqwest_transport};
 pub(crate) use guard::Guard;
 pub(crate) use limits::{HostLimits, Limits};
 pub(crate) use policy::{HostKind, HostPolicy, Origin, is_loopback};

@@ -387,3 +387,12 @@ async fn f63_a_connection_that_went_silent_is_not_used_again() {
     ask(&guard).await.unwrap();
     assert_eq!(proxy.connections(), 2);
 }
+
+/// Whoever allows an answer more time means it, also if the server is silent until then.
+#[test]
+fn a_longer_bound_of_an_answer_is_not_undercut_by_the_bound_of_silence() {
+    let patient = Pace::DEFAULT.waiting_for(Duration::from_secs(60));
+    assert_eq!(patient.read, Duration::from_secs(60));
+    let hasty = Pace::DEFAULT.waiting_for(Duration::from_secs(1));
+    assert_eq!(hasty.read, Pace::DEFAULT.read);
+}

@@ -73,7 +73,7 @@ impl<'b> Builder<'b, '_> {
             rest = behind;
         }
         members.shrink_to_fit();
-        Ok(Table(members))
+        Ok(Table::new(members, None))
     }
 
     /// The same where JSON objects stand on the path of the table: their members claim names as keys do.
@@ -84,7 +84,8 @@ impl<'b> Builder<'b, '_> {
             names.insert(name.into(), (group, Vec::new()));
             rest = behind;
         }
-        for (name, node) in objects.into_iter().flat_map(|object| object.0) {
+        let origin = objects.iter().find_map(|object| object.origin.clone());
+        for (name, node) in objects.into_iter().flat_map(|object| object.members) {
             names.entry(name).or_default().1.push(node);
         }
         let mut members = Vec::with_capacity(names.len());
@@ -92,7 +93,7 @@ impl<'b> Builder<'b, '_> {
             let node = self.member(&name, group, depth + name.len(), nodes)?;
             members.extend(node.map(|node| (name, node)));
         }
-        Ok(Table(members))
+        Ok(Table::new(members, origin))
     }
 
     /// The claims at the start that have the same name at this depth, and those behind them.
@@ -162,15 +163,11 @@ fn list_if_contiguous(node: Node) -> Node {
     let Node::Table(table) = node else {
         return node;
     };
-    if table.0.is_empty()
-        || !table
-            .0
-            .iter()
-            .all(|(name, _)| index(name, table.0.len()).is_some())
-    {
+    let is_index = |name: &str| index(name, table.members.len()).is_some();
+    if table.is_empty() || !table.members.iter().all(|(name, _)| is_index(name)) {
         return Node::Table(table);
     }
-    let mut items = table.0;
+    let mut items = table.members;
     items.sort_by_key(|(name, _)| index(name, usize::MAX));
     Node::List(List {
         items: items.into_iter().map(|(_, node)| node).collect(),
@@ -190,7 +187,8 @@ fn index(name: &str, bound: usize) -> Option<usize> {
 
 /// A list is one value.
 fn count(table: &Table) -> usize {
-    table.0.iter().map(|(_, node)| count_node(node)).sum()
+    let nodes = table.members.iter().map(|(_, node)| node);
+    nodes.map(count_node).sum()
 }
 
 fn count_node(node: &Node) -> usize {

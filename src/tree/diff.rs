@@ -64,7 +64,7 @@ enum Kind {
 
 /// What differs between two generations: the paths that were added, changed and removed, and why. Never values.
 ///
-/// A list is one path. A feature flag is the path of the list and its id:
+/// A list is one path, and so is an empty JSON object. A feature flag is the path of the list and its id:
 /// `feature_management.feature_flags.Beta`.
 ///
 /// ```
@@ -197,7 +197,7 @@ impl fmt::Debug for ChangeSet {
 }
 
 impl Tree {
-    /// What differs from `old` to `new`.
+    /// What differs from `old` to `new`: empty if and only if they hold the same.
     pub(crate) fn diff(old: &Self, new: &Self) -> ChangeSet {
         let mut out = Differ::default();
         out.tables(&old.root, &new.root);
@@ -214,7 +214,7 @@ struct Differ {
 impl Differ {
     /// Both tables stand in the order of their names, so one walk is enough.
     fn tables(&mut self, old: &Table, new: &Table) {
-        let (mut old, mut new) = (old.0.iter().peekable(), new.0.iter().peekable());
+        let (mut old, mut new) = (old.members.iter().peekable(), new.members.iter().peekable());
         loop {
             let order = match (old.peek(), new.peek()) {
                 (Some((one, _)), Some((other, _))) => one.cmp(other),
@@ -236,12 +236,14 @@ impl Differ {
     fn nodes(&mut self, old: Option<&Node>, new: Option<&Node>) {
         match (old, new) {
             (Some(Node::Table(old)), Some(Node::Table(new))) => self.tables(old, new),
-            (Some(Node::List(old)), Some(Node::List(new))) if is_flags(old) && is_flags(new) => {
-                self.flags(old, new);
-            }
-            (Some(old), Some(new))
-                if !matches!((old, new), (Node::Table(_), _) | (_, Node::Table(_))) =>
+            (Some(Node::List(old)), Some(node @ Node::List(new)))
+                if is_flags(old) && is_flags(new) =>
             {
+                if !self.flags(old, new) && !same_list(old, new) {
+                    self.changes.add(Kind::Changed, &self.path, node, None);
+                }
+            }
+            (Some(old), Some(new)) if !is_branch(old) && !is_branch(new) => {
                 if !same(old, new) {
                     let cause = only_secret(old, new).then_some(Cause::Secret);
                     self.changes.add(Kind::Changed, &self.path, new, cause);
@@ -258,12 +260,12 @@ impl Differ {
     fn all(&mut self, kind: Kind, node: Option<&Node>) {
         match node {
             None => {}
-            Some(Node::Table(table)) => {
-                for (name, node) in &table.0 {
+            Some(Node::Table(table)) if !table.is_empty() => {
+                for (name, node) in &table.members {
                     self.at(name, |differ| differ.all(kind, Some(node)));
                 }
             }
-            Some(Node::List(list)) if is_flags(list) => {
+            Some(Node::List(list)) if is_flags(list) && !list.items.is_empty() => {
                 for item in &list.items {
                     self.at(flag_id(item), |differ| {
                         differ.changes.add(kind, &differ.path, item, None);
@@ -274,7 +276,9 @@ impl Differ {
         }
     }
 
-    fn flags(&mut self, old: &List, new: &List) {
+    /// Each flag by its id. False if that shows no difference: another order, or two flags of one id.
+    fn flags(&mut self, old: &List, new: &List) -> bool {
+        let known = self.changes.len();
         let by_id = |list: &List| -> BTreeMap<String, Node> {
             let named = |item: &Node| (flag_id(item).to_owned(), item.clone());
             list.items.iter().map(named).collect()
@@ -296,6 +300,7 @@ impl Differ {
                 });
             }
         }
+        self.changes.len() > known
     }
 
     fn at(&mut self, name: &str, run: impl FnOnce(&mut Self)) {
@@ -307,6 +312,11 @@ impl Differ {
         run(self);
         self.path.truncate(above);
     }
+}
+
+/// True for what is told by what is in it. An empty table has nothing in it, and is told as a value.
+fn is_branch(node: &Node) -> bool {
+    matches!(node, Node::Table(table) if !table.is_empty())
 }
 
 fn is_flags(list: &List) -> bool {
@@ -326,21 +336,19 @@ fn flag_id(flag: &Node) -> &str {
 fn same(old: &Node, new: &Node) -> bool {
     match (old, new) {
         (Node::Leaf(old), Node::Leaf(new)) => same_leaf(old, new),
-        (Node::List(old), Node::List(new)) => {
-            old.items.len() == new.items.len()
-                && old
-                    .items
-                    .iter()
-                    .zip(&new.items)
-                    .all(|(old, new)| same(old, new))
-        }
+        (Node::List(old), Node::List(new)) => same_list(old, new),
         (Node::Table(old), Node::Table(new)) => {
-            let pairs = || old.0.iter().zip(&new.0);
-            old.0.len() == new.0.len()
-                && pairs().all(|((one, old), (other, new))| one == other && same(old, new))
+            let mut pairs = old.members.iter().zip(&new.members);
+            old.members.len() == new.members.len()
+                && pairs.all(|((one, old), (other, new))| one == other && same(old, new))
         }
         _ => false,
     }
+}
+
+fn same_list(old: &List, new: &List) -> bool {
+    let mut pairs = old.items.iter().zip(&new.items);
+    old.items.len() == new.items.len() && pairs.all(|(old, new)| same(old, new))
 }
 
 fn same_leaf(old: &Leaf, new: &Leaf) -> bool {

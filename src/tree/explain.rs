@@ -201,7 +201,7 @@ fn sole_origin(node: &Node) -> Option<&Arc<Origin>> {
     let sole = match node {
         Node::Leaf(_) => true,
         Node::List(list) => list.origin.is_some() || list.items.iter().all(same),
-        Node::Table(table) => table.0.iter().all(|(_, node)| same(node)),
+        Node::Table(table) => table.members.iter().all(|(_, node)| same(node)),
     };
     sole.then_some(first)
 }

@@ -14,6 +14,10 @@ use super::comments;
 use super::entry::{Limits, Nulls, Shape};
 use super::{Leaf, List, Node, Origin, Scalar, Table};
 
+/// What serde_json calls the only member of a map that is a number to it: if any crate of the application turns on its
+/// feature `arbitrary_precision`, numbers come so.
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// Why a text stays a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JsonFault {
@@ -163,7 +167,7 @@ impl<'r> Reader<'r> {
             same
         });
         members.shrink_to_fit();
-        Node::Table(Table(members))
+        Node::Table(Table::new(members, Some(Arc::clone(self.origin))))
     }
 }
 
@@ -245,14 +249,33 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let reader = self.reader;
+        let mut next = map.next_key::<String>()?;
+        if next.as_deref() == Some(NUMBER) {
+            return reader.leaf(number(&map.next_value::<String>()?)?);
+        }
         reader.spend(&reader.containers)?;
         let mut members = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(name) = next {
             let node = map.next_value_seed(self.below()?)?;
             if reader.nulls == Nulls::Keep || !node.is_null() {
                 members.push((reader.name(name), node));
             }
+            next = map.next_key()?;
         }
         Ok(reader.table(members))
+    }
+}
+
+/// A number by its digits, as serde_json reads it without that feature.
+fn number<E: Error>(text: &str) -> Result<Scalar, E> {
+    if let Ok(value) = text.parse() {
+        return Ok(Scalar::I64(value));
+    }
+    if let Ok(value) = text.parse() {
+        return Ok(Scalar::U64(value));
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Scalar::F64(value)),
+        _ => Err(E::custom("no number, or out of range")),
     }
 }

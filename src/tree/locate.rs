@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use config::Value;
 
-use super::Origin;
+use super::{Node, Origin};
 
 /// What the origin of a value of ours starts with.
 const SCHEME: &str = "azappconfig://";
@@ -19,9 +19,23 @@ const ARROW: &str = " -> ";
 const LABEL: &str = "?label=";
 
 impl super::Tree {
-    /// What the origins of all values of this tree begin with, and no others.
+    /// What the origins of all values of this tree begin with, and those of another store of the same name.
     pub(crate) fn origin_prefix(&self) -> String {
         prefix(&self.store)
+    }
+
+    /// True if this tree has a value at `path` that names `origin` as its own.
+    pub(crate) fn gives(&self, path: &str, origin: &str) -> bool {
+        let own = match self.find(path) {
+            Some(Node::Leaf(leaf)) => Some(&leaf.origin),
+            Some(Node::List(list)) => list.origin.as_ref(),
+            Some(Node::Table(_)) | None => None,
+        };
+        own.is_some_and(|own| {
+            let mut text = self.origin_prefix();
+            write(own, &mut text);
+            text == origin
+        })
     }
 }
 

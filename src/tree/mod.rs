@@ -46,9 +46,13 @@ pub(crate) struct Tree {
     leaves: usize,
 }
 
-/// Names in the order of their bytes, each once.
 #[derive(Debug, Clone, Default)]
-struct Table(Vec<(Box<str>, Node)>);
+struct Table {
+    /// In the order of the bytes of their names, each once.
+    members: Vec<(Box<str>, Node)>,
+    /// The setting that is an empty table; of any other the members say where they came from.
+    origin: Option<Arc<Origin>>,
+}
 
 #[derive(Debug, Clone)]
 enum Node {
@@ -131,9 +135,20 @@ impl Node {
 }
 
 impl Table {
+    /// `origin` speaks for it if it has no member to do so.
+    fn new(members: Vec<(Box<str>, Node)>, origin: Option<Arc<Origin>>) -> Self {
+        let origin = origin.filter(|_| members.is_empty());
+        Self { members, origin }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     fn get(&self, name: &str) -> Option<&Node> {
-        let at = self.0.binary_search_by(|(own, _)| (**own).cmp(name)).ok()?;
-        Some(&self.0[at].1)
+        let named = |(own, _): &(Box<str>, Node)| (**own).cmp(name);
+        let at = self.members.binary_search_by(named).ok()?;
+        Some(&self.members[at].1)
     }
 }
 
@@ -185,13 +200,13 @@ fn find_behind<'t>(node: &'t Node, rest: &str) -> Option<&'t Node> {
 
 fn walk<'t>(table: &'t Table, path: &mut String, visit: &mut dyn FnMut(&str, &'t Node)) {
     let above = path.len();
-    for (name, node) in &table.0 {
+    for (name, node) in &table.members {
         if above > 0 {
             path.push('.');
         }
         path.push_str(name);
         match node {
-            Node::Table(table) if !table.0.is_empty() => walk(table, path, visit),
+            Node::Table(table) if !table.is_empty() => walk(table, path, visit),
             _ => visit(path, node),
         }
         path.truncate(above);

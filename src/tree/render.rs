@@ -80,8 +80,8 @@ struct ShownTable<'n>(&'n Table);
 
 impl Serialize for ShownTable<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.0.len()))?;
-        for (name, node) in &self.0.0 {
+        let mut map = serializer.serialize_map(Some(self.0.members.len()))?;
+        for (name, node) in &self.0.members {
             map.serialize_entry(&**name, &Shown(node))?;
         }
         map.end()

@@ -40,9 +40,10 @@ impl<'w> Settler<'w> {
         mut values: Vec<Node>,
         table: Option<Table>,
     ) -> Result<Option<Node>> {
-        let table = table.map(Node::Table);
         // An empty table claims nothing.
-        let Some(branch) = table.as_ref().and_then(origin) else {
+        let is_claim = table.as_ref().is_some_and(|table| !table.is_empty());
+        let table = table.map(Node::Table);
+        let Some(branch) = table.as_ref().filter(|_| is_claim).and_then(origin) else {
             if let [one, other, ..] = values.as_slice() {
                 return Err(two_values(&self.path, one, other));
             }
@@ -126,7 +127,12 @@ pub(super) fn origin(node: &Node) -> Option<&Arc<Origin>> {
         Node::List(List { items, origin: own }) => {
             own.as_ref().or_else(|| items.iter().find_map(origin))
         }
-        Node::Table(table) => table.0.iter().find_map(|(_, node)| origin(node)),
+        Node::Table(Table {
+            members,
+            origin: own,
+        }) => own
+            .as_ref()
+            .or_else(|| members.iter().find_map(|(_, node)| origin(node))),
     }
 }
 
@@ -136,12 +142,15 @@ fn origins(node: &Node) -> Vec<&Origin> {
         let own = match node {
             Node::Leaf(leaf) => Some(&leaf.origin),
             Node::List(list) => list.origin.as_ref(),
-            Node::Table(_) => None,
+            Node::Table(table) => table.origin.as_ref(),
         };
         match (own, node) {
             (Some(own), _) if seen.insert(Arc::as_ptr(own)) => out.push(own),
             (None, Node::List(list)) => list.items.iter().for_each(|item| add(item, seen, out)),
-            (None, Node::Table(table)) => table.0.iter().for_each(|(_, node)| add(node, seen, out)),
+            (None, Node::Table(table)) => {
+                let nodes = table.members.iter().map(|(_, node)| node);
+                nodes.for_each(|node| add(node, seen, out));
+            }
             _ => {}
         }
     }

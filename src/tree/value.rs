@@ -37,8 +37,8 @@ impl<'t> Writer<'t> {
     }
 
     fn map(&mut self, table: &'t Table) -> Map<String, Value> {
-        let mut map = Map::with_capacity(table.0.len());
-        for (name, node) in &table.0 {
+        let mut map = Map::with_capacity(table.members.len());
+        for (name, node) in &table.members {
             map.insert(String::from(&**name), self.value(node));
         }
         map
@@ -49,8 +49,8 @@ impl<'t> Writer<'t> {
             *into = Value::new(None, ValueKind::Table(self.map(table)));
             return;
         };
-        map.reserve(table.0.len());
-        for (name, node) in &table.0 {
+        map.reserve(table.members.len());
+        for (name, node) in &table.members {
             match (node, map.get_mut(&**name)) {
                 (Node::Table(table), Some(lower)) => self.merge(table, lower),
                 (node, Some(lower)) => *lower = self.value(node),

@@ -230,8 +230,6 @@ async fn f41_a_refresh_that_was_left_alone_is_begun_anew() {
     let began = Instant::now();
     assert_eq!(number(get(&cached).await), 3, "by a call of its own");
     assert_eq!(began.elapsed(), Duration::from_secs(3));
-    // Callers who come while it is awaited join it, however long it takes.
-    inner.act([Act::Token(3600)]);
     assert_eq!(inner.calls(), 3);
 }
 

@@ -179,6 +179,100 @@ fn likes_that_are_not_alike() {
     assert_eq!(root.outer.b.version.version, "1");
 }
 
+/// Numbers, but one name of them is a text in a place that is as deep.
+#[test]
+fn one_unlike_name_among_many() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Outer {
+        pools: BTreeMap<String, Flat>,
+        other: BTreeMap<String, Flags>,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Flat {
+        #[serde(flatten)]
+        pool: Pool,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Flags {
+        #[serde(flatten)]
+        texts: BTreeMap<String, String>,
+    }
+    let pools = (0..200).flat_map(|i| pool(&format!("pools:p{i}:")));
+    let mut given: Vec<Given> = pools.collect();
+    given.extend([text("other:one:max", "2"), text("other:one:eager", "yes")]);
+    let outer: Outer = read(&given);
+    assert_eq!(outer.pools.len(), 200);
+    assert!(outer.pools.values().all(|flat| flat.pool == expected()));
+    assert_eq!(outer.other["one"].texts["max"], "2");
+    assert_eq!(outer.other["one"].texts["eager"], "yes");
+}
+
+/// Each of many likes is wanted as something else than the one before.
+#[test]
+fn more_unlike_names_than_a_fixed_number_of_tries() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    enum Limit {
+        Number { value: u8 },
+        Text { value: String },
+    }
+    let given = (0..200).flat_map(|i| {
+        let kind = if i % 2 == 0 { "number" } else { "text" };
+        let at = |name: &str| format!("limits:l{i:03}:{name}");
+        [text(&at("kind"), kind), text(&at("value"), &i.to_string())]
+    });
+    let given: Vec<Given> = given.collect();
+    let limits: BTreeMap<String, BTreeMap<String, Limit>> = read(&given);
+    assert_eq!(limits["limits"].len(), 200);
+    assert_eq!(limits["limits"]["l198"], Limit::Number { value: 198 });
+    let value = "199".to_owned();
+    assert_eq!(limits["limits"]["l199"], Limit::Text { value });
+}
+
+/// A number that its like can hold and it cannot is told with its place.
+#[test]
+fn out_of_the_range_of_its_own_type() {
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only its errors matter")]
+    enum Limit {
+        Wide { value: u16 },
+        Narrow { value: u8 },
+        Some { value: std::num::NonZeroU8 },
+    }
+    let refused = |kind: &str, value: &str| {
+        refused::<BTreeMap<String, Limit>>(&[
+            text("a:kind", "wide"),
+            text("a:value", "300"),
+            text("b:kind", kind),
+            text("b:value", value),
+        ])
+    };
+    insta::assert_snapshot!(refused("narrow", "301"), @"b.value: expected u8 (0 to 255), found a number out of its range (from b:value, in contoso)");
+    insta::assert_snapshot!(refused("narrow", "-1"), @"b.value: expected u8 (0 to 255), found a number out of its range (from b:value, in contoso)");
+    insta::assert_snapshot!(refused("some", "0"), @"b.value: expected a nonzero u8, found a number out of its range (from b:value, in contoso)");
+}
+
+/// A text that is a boolean here, and is not made a number by its like over there.
+#[test]
+fn a_like_does_not_change_what_was_learned() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    enum Limit {
+        Switch { value: bool },
+        Number { value: u8 },
+    }
+    let given = [
+        text("a:kind", "switch"),
+        text("a:value", "1"),
+        text("b:kind", "number"),
+        text("b:value", "12"),
+    ];
+    let limits: BTreeMap<String, Limit> = read(&given);
+    assert_eq!(limits["a"], Limit::Switch { value: true });
+    assert_eq!(limits["b"], Limit::Number { value: 12 });
+}
+
 #[test]
 fn a_buffered_fault_still_names_its_path() {
     #[derive(Debug, Deserialize)]
@@ -192,6 +286,11 @@ fn a_buffered_fault_still_names_its_path() {
     insta::assert_snapshot!(
         refused::<BTreeMap<String, Vec<Outer>>>(&given),
         @"x[1].max: expected u8, found text (from x:1:max, in contoso; set the content type to application/json or fix the value)"
+    );
+    given[1] = text("x:1:max", "300");
+    insta::assert_snapshot!(
+        refused::<BTreeMap<String, Vec<Outer>>>(&given),
+        @"x[1].max: expected u8 (0 to 255), found a number out of its range (from x:1:max, in contoso)"
     );
     let config = config(&[text("x", CANARY)]);
     #[derive(Debug, Deserialize)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use insta::assert_snapshot;
 
+use super::super::safe::HELD_BACK;
 use super::*;
 use crate::setting::ConfigurationSetting;
 
@@ -177,6 +178,29 @@ fn words_of_other_code() {
     assert_snapshot!(refused::<Of<Discreet>>(&[text("x", CANARY)]), @"x: only prime numbers are liked (from x, in contoso)");
     assert_snapshot!(refused::<Of<Discreet>>(&[secret("x", CANARY)]), @"x: its type refused the value; its words are not shown, as they may hold the value (from x, in contoso, secret kv-orders.vault.azure.net/secrets/name)");
     assert_snapshot!(refused::<Of<IpAddr>>(&[secret("x", CANARY)]), @"x: invalid IP address syntax (from x, in contoso, secret kv-orders.vault.azure.net/secrets/name)");
+}
+
+/// One that puts a part of the value into its words, as a connection string that is read by its keywords.
+#[derive(Debug)]
+struct Parsed;
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let last = text.rsplit(';').next().unwrap_or_default();
+        let words = format!("unknown keyword {last:?}");
+        Err(serde::de::Error::custom(words))
+    }
+}
+
+#[test]
+fn words_of_other_code_with_a_part_of_the_value() {
+    let held_back = format!("x: {HELD_BACK} (from x, in contoso)");
+    for part in ["Password=hunter2", "hunter2\"\n!"] {
+        let given = text("x", &format!("Server=db;{part}"));
+        assert_eq!(refused::<Of<Parsed>>(&[given]), held_back);
+    }
+    assert_snapshot!(refused::<Of<Parsed>>(&[text("x", "Server=db;Timeout")]), @r#"x: unknown keyword "Timeout" (from x, in contoso)"#);
 }
 
 #[test]

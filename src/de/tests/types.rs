@@ -106,6 +106,24 @@ fn numbers_do_not_lose_or_invent_anything() {
 }
 
 #[test]
+fn a_float_beyond_every_integer_is_none() {
+    type Wide<T> = BTreeMap<String, T>;
+    let (power_126, power_127) = (
+        "85070591730234615865843651857942052864.0",
+        "170141183460469231731687303715884105728.0",
+    );
+    assert_eq!(read::<Wide<i128>>(&[json("x", power_126)])["x"], 1 << 126);
+    assert_eq!(read::<Wide<u128>>(&[json("x", power_127)])["x"], 1 << 127);
+    assert_eq!(read::<Wide<i128>>(&[json("x", "-1e2")])["x"], -100);
+    for beyond in [power_127, "1e300", "-1e300"] {
+        refused::<Wide<i128>>(&[json("x", beyond)]);
+    }
+    for beyond in ["340282366920938463463374607431768211456.0", "1e300", "-1.0"] {
+        refused::<Wide<u128>>(&[json("x", beyond)]);
+    }
+}
+
+#[test]
 fn lists_and_tables_of_indices() {
     let given = [text("x:0", "a"), text("x:1", "b")];
     assert_eq!(

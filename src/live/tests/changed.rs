@@ -1,7 +1,10 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::*;
-use crate::{Changes, Closed};
+use crate::{Changes, Closed, RefreshOutcome};
 
 #[tokio::test]
 async fn a_change_before_the_call_is_not_missed() {
@@ -129,4 +132,36 @@ fn names(changes: Option<crate::ChangeSet>) -> Vec<String> {
         .iter()
         .map(|it| it.path().to_owned())
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_object_that_comes_or_goes_is_a_change() {
+    #[derive(Deserialize)]
+    struct Tenants {
+        tenants: HashMap<String, Tenant>,
+    }
+    #[derive(Deserialize)]
+    struct Tenant {
+        #[serde(default)]
+        limit: u8,
+    }
+
+    let (builder, store) = crate::in_memory();
+    store.set_json("tenants:acme", &json!({"limit": 7}));
+    let azure = builder.load().await.unwrap();
+    let layers = Config::builder().add_source(azure.clone());
+    let mut live: Live<Tenants> = azure.live(layers).await.unwrap();
+    assert_eq!(live.load().tenants["acme"].limit, 7);
+
+    store.set_json("tenants:zeta", &json!({}));
+    let outcome = azure.refresh().await.unwrap();
+    assert!(
+        matches!(outcome, RefreshOutcome::Updated { .. }),
+        "{outcome:?}"
+    );
+    assert_eq!(live.changed().await.unwrap().tenants["zeta"].limit, 0);
+
+    store.remove("tenants:zeta", None);
+    azure.refresh().await.unwrap();
+    assert!(!live.changed().await.unwrap().tenants.contains_key("zeta"));
 }

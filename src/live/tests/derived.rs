@@ -147,6 +147,66 @@ async fn a_panic_in_the_build_is_a_failure() {
     assert_eq!(*derived.changed().await.unwrap(), Pool(4));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_panic_over_the_part_is_a_failure() {
+    let store = TestStore::with(&pairs("one", "1"));
+    let live = live(&store).await.unwrap();
+    let part = live.part_by(
+        |settings: &Settings| {
+            assert!(settings.port != 2, "while it is selected");
+            &settings.port
+        },
+        |old, new| {
+            assert!(*new != 3, "while it is compared");
+            old == new
+        },
+    );
+    let mut derived = part
+        .derive(|port| async move { Ok::<_, String>(Pool(*port)) })
+        .await
+        .unwrap();
+    store.publish(&pairs("n", "2"));
+    until(|| !derived.status().is_current() || derived.status().is_closed()).await;
+    assert!(!derived.status().is_closed());
+    assert_eq!(*derived.load(), Pool(1));
+    store.publish(&pairs("n", "3"));
+    // Nothing is compared when it is tried again.
+    assert_eq!(*derived.changed().await.unwrap(), Pool(3));
+    store.publish(&pairs("n", "4"));
+    assert_eq!(*derived.changed().await.unwrap(), Pool(4));
+    assert!(derived.status().is_current());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_over_a_newer_part_ends_no_build() {
+    let store = TestStore::with(&pairs("one", "1"));
+    let mut live = live(&store).await.unwrap();
+    let started: Arc<AtomicUsize> = Arc::default();
+    let count = Arc::clone(&started);
+    let mut derived = live
+        .derive(
+            |settings| {
+                assert!(settings.port != 3, "while it is selected");
+                &settings.port
+            },
+            move |port| {
+                count.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    sleep(Duration::from_secs(u64::from(*port))).await;
+                    Ok::<_, String>(Pool(*port))
+                }
+            },
+        )
+        .await
+        .unwrap();
+    store.publish(&pairs("n", "2"));
+    until(|| started.load(Ordering::SeqCst) == 2).await;
+    store.publish(&pairs("n", "3"));
+    live.changed().await.unwrap();
+    assert_eq!(*derived.changed().await.unwrap(), Pool(2));
+    until(|| derived.status().refusal().is_some()).await;
+}
+
 /// Builds that are finished by hand, in any order.
 type Waiting = Arc<Mutex<Vec<(u16, oneshot::Sender<()>)>>>;
 

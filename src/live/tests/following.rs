@@ -228,3 +228,26 @@ async fn explain_names_the_setting_and_the_layer_over_it() {
     assert!(plain.explain("title").unwrap().overridden_by().is_none());
     assert!(plain.explain("title").unwrap().loaded_at().is_some());
 }
+
+#[tokio::test]
+async fn explain_tells_stores_of_one_name_apart() {
+    let lower = TestStore::with(&[("title", "low"), ("port", "1"), ("only_lower", "x")]);
+    let store = TestStore::with(&[("title", "one"), ("port", "2"), ("hosts:0", "a")]);
+    let upper = TestStore::with(&[("title", "high"), ("hosts:0", "b")]);
+    let layers = Config::builder()
+        .add_source(store.clone())
+        .add_source(lower)
+        .add_source(store.clone())
+        .add_source(upper);
+    let live: Live<Settings> = LiveBuilder::new(store.feed.clone(), layers)
+        .start()
+        .await
+        .unwrap();
+    assert_eq!((live.load().title.as_str(), live.load().port), ("high", 2));
+    let title = live.explain("title").unwrap();
+    assert_eq!(title.overridden_by(), Some("azappconfig://contoso/title"));
+    assert!(live.explain("port").unwrap().overridden_by().is_none());
+    assert!(live.explain("hosts[0]").unwrap().overridden_by().is_some());
+    assert!(live.load().layer("only_lower").is_some());
+    assert!(live.load().layer("port").is_none());
+}

@@ -76,6 +76,9 @@ async fn a_panic_while_the_old_value_is_dropped_stops_nothing() {
     let mut live: Live<Touchy> = builder(&store).start().await.unwrap();
     store.publish(&[("title", "two")]);
     assert_eq!(live.changed().await.unwrap().0, "two");
+    sleep(INTERVAL * 3).await;
+    assert_eq!(live.load().generation(), 2, "it is not tried again");
+    assert!(live.status().is_current());
     store.publish(&[("title", "three")]);
     assert_eq!(live.changed().await.unwrap().0, "three");
     assert!(live.status().refusal().is_none());

@@ -121,11 +121,10 @@ impl Candidates {
         });
     }
 
-    /// Takes over since when what is published is known. `same`: nothing was published since.
-    pub(crate) fn inherit(&mut self, before: &Self, same: bool) {
-        let pending = before.pending.as_ref().filter(|_| !same);
-        let known = pending.or(before.published.as_ref());
-        if let (Some(published), Some(known)) = (&mut self.published, known) {
+    /// Takes over since when what is published is known. If another candidate was published in the very moment of the panic,
+    /// it is taken for older than it is until the next check.
+    pub(crate) fn inherit(&mut self, before: &Self) {
+        if let (Some(published), Some(known)) = (&mut self.published, &before.published) {
             published.as_of = known.as_of;
         }
     }

@@ -43,6 +43,11 @@ impl Reads {
         self.vaults.iter().map(|(number, vault)| (*number, vault))
     }
 
+    /// True while there is something to remember of a vault, be it a pause that it asked for.
+    pub(crate) fn knows(&self, vault: u32) -> bool {
+        self.vaults.contains_key(&vault)
+    }
+
     fn vault(&self, id: SecretId) -> Option<&Vault> {
         self.vaults.get(&id.vault())
     }

@@ -215,15 +215,20 @@ impl StoreSchedule {
                 Some(self.closed.map_or(at, |c| c.max(at)))
             });
             self.closed = closed;
-            if self.is_periodic() {
-                let apart = self.every.saturating_mul(1 << self.stretch);
-                let most = LONGEST_WAIT.max(self.every);
-                let rest = apart.min(most).mul_f64(0.8 + 0.4 * rng.f64());
-                self.retry = Some(later(now, rest));
-            }
+            self.rest(now, rng);
         }
         let since = self.failed.take().map_or(now, |(since, _)| since);
         self.failed = Some((since, error));
+    }
+
+    /// A store that asks for fewer requests is asked the less often the more often it does.
+    fn rest(&mut self, now: Instant, rng: &mut fastrand::Rng) {
+        if self.is_periodic() {
+            let apart = self.every.saturating_mul(1 << self.stretch);
+            let most = LONGEST_WAIT.max(self.every);
+            let rest = apart.min(most).mul_f64(0.8 + 0.4 * rng.f64());
+            self.retry = Some(later(now, rest));
+        }
     }
 
     fn plan_retry(&mut self, now: Instant, rng: &mut fastrand::Rng) {
@@ -242,8 +247,10 @@ impl StoreSchedule {
         self.stretch = before.stretch;
         self.rested = before.rested;
         self.pushed = before.pushed;
-        if self.failures > 0 {
-            self.plan_retry(now, rng);
+        match &self.failed {
+            Some((_, error)) if error.is_throttled() => self.rest(now, rng),
+            _ if self.failures > 0 => self.plan_retry(now, rng),
+            _ => {}
         }
     }
 

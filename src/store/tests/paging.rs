@@ -294,3 +294,29 @@ async fn f19_a_store_that_grows_beyond_the_limit_is_not_taken_over() {
         assert_eq!(again.kind(), ErrorKind::TooLarge, "{limits:?}");
     }
 }
+
+/// Rewritten from end to end, with one more at the front: every page is read as what it was and as what it is.
+#[tokio::test(start_paused = true)]
+async fn f19_a_store_at_its_limit_may_change_altogether() {
+    let limits = LoadLimits {
+        settings: 6,
+        ..LoadLimits::default()
+    };
+    let world = World::with(&[], |options| options.limits = limits);
+    world.remote.page_size(2);
+    for key in ["b", "c", "d", "e", "f", "g"] {
+        world.remote.set(key, None, "1");
+    }
+    let walk = world.load().await;
+    world.remote.delete("g", None);
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        world.remote.set(key, None, "2");
+    }
+    let new = world
+        .store
+        .check(&walk, Scope::Both)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(shown(&new), ["a=2", "b=2", "c=2", "d=2", "e=2", "f=2"]);
+}

@@ -237,3 +237,22 @@ fn flags_keep_their_order_and_their_names() {
         r#"{"feature_management":{"feature_flags":[{"conditions":{"clientFilters":[null]},"id":"Beta"},{"enabled":true,"id":"Alpha"}],"old":"true"}}"#
     );
 }
+
+/// So numbers come if any crate of the application turns on `arbitrary_precision` of serde_json.
+#[test]
+fn numbers_of_arbitrary_precision() {
+    let number = |digits: &str| format!(r#"{{"$serde_json::private::Number": "{digits}"}}"#);
+    let list: Vec<String> = ["1", "-1.5", "18446744073709551615", "1e3"]
+        .map(number)
+        .into();
+    let tree = grow(&[json("a", &format!("[{}]", list.join(",")))]);
+    assert_eq!(
+        shown(&tree),
+        r#"{"a":[1,-1.5,18446744073709551615,1000.0]}"#
+    );
+
+    // Without that feature this is not JSON, either.
+    let given = [json("a", &number("1e999"))];
+    let expected = "key 'a': kept as text, because its content type says JSON and its value is not";
+    assert_eq!(warnings(&given, &Shape::default()), [expected]);
+}

@@ -140,6 +140,41 @@ fn flags_by_id() {
     );
     assert!(changes.iter().all(|change| change.cause() == Cause::Flag));
     assert_eq!(Tree::diff(&grow(&[]), &old).added().count(), 3);
+    let turned = tree(&[("Same", true), ("Beta", true), ("Gone", true)]);
+    let all = "~feature_management.feature_flags";
+    assert_eq!(Tree::diff(&old, &turned).to_string(), all);
+    assert!(Tree::diff(&old, &old).is_empty());
+}
+
+#[test]
+fn an_empty_object_is_a_value() {
+    let one = [json("tenants:acme", "{}")];
+    assert_eq!(said(&[], &one), "+tenants.acme");
+    assert_eq!(said(&one, &[]), "-tenants.acme");
+    assert_eq!(said(&one, &one), "no change");
+    let turned = [text("tenants:acme", "x")];
+    assert_eq!(said(&one, &turned), "~tenants.acme");
+    assert_eq!(said(&turned, &one), "~tenants.acme");
+    let filled = [json("tenants:acme", r#"{"a": 1}"#)];
+    assert_eq!(said(&one, &filled), "+tenants.acme.a");
+    // Nulls are absent.
+    let hollow = [json("tenants", r#"{"acme": {"a": null}}"#)];
+    assert_eq!(said(&[], &hollow), "+tenants.acme");
+
+    let changes = Tree::diff(&grow(&[]), &grow(&one));
+    let change = changes.added().next().unwrap();
+    assert_eq!(change.key(), "tenants:acme");
+}
+
+#[test]
+fn an_empty_object_in_a_list_is_an_element() {
+    let hosts = |count: usize| -> Vec<Given> {
+        let hosts = (0..count).map(|at| json(&format!("hosts:{at}"), "{}"));
+        hosts.collect()
+    };
+    assert_eq!(said(&[], &hosts(2)), "+hosts");
+    assert_eq!(said(&hosts(2), &hosts(3)), "~hosts");
+    assert_eq!(said(&hosts(3), &hosts(3)), "no change");
 }
 
 #[test]

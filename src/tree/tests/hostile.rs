@@ -9,10 +9,10 @@ fn nodes(tree: &Tree) -> usize {
         1 + match node {
             Node::Leaf(_) => 0,
             Node::List(list) => list.items.iter().map(of).sum(),
-            Node::Table(table) => table.0.iter().map(|(_, node)| of(node)).sum(),
+            Node::Table(table) => table.members.iter().map(|(_, node)| of(node)).sum(),
         }
     }
-    tree.root.0.iter().map(|(_, node)| of(node)).sum()
+    tree.root.members.iter().map(|(_, node)| of(node)).sum()
 }
 
 #[test]

@@ -11,6 +11,8 @@ use super::*;
 #[derive(Default)]
 struct Slot {
     leaves: Vec<Json>,
+    /// A JSON object stands here. An empty one claims nothing.
+    is_table: bool,
     below: BTreeMap<String, Slot>,
 }
 
@@ -23,8 +25,9 @@ impl Slot {
                     .or_default()
                     .claim(rest, value);
             }
-            // A JSON object is the same as a key for each of its members, if it has any.
-            ([], Json::Object(members)) if !members.is_empty() => {
+            // A JSON object is the same as a key for each of its members.
+            ([], Json::Object(members)) => {
+                self.is_table = true;
                 for (name, value) in members {
                     self.claim(&[name], value);
                 }
@@ -38,7 +41,12 @@ impl Slot {
         let mut leaves = self.leaves.into_iter();
         let (leaf, more) = (leaves.next(), leaves.next().is_some());
         if self.below.is_empty() {
-            return if more { Err(()) } else { leaf.ok_or(()) };
+            let empty = self.is_table.then(|| Json::Object(Map::new()));
+            return if more {
+                Err(())
+            } else {
+                leaf.or(empty).ok_or(())
+            };
         }
         let table = settle_table(self.below, conflict)?;
         match (leaf, conflict) {
@@ -92,7 +100,7 @@ fn settings() -> impl Strategy<Value = Vec<Given>> {
     let value = prop_oneof![
         3 => "[a-z]{0,3}".prop_map(|value| (value, false)),
         1 => prop::sample::select(vec![
-            r#"{"a": 1}"#, r#"{"b": {"a": true, "c": [1, 2]}}"#, "[1, \"x\"]", "7", r#"{"0": 1}"#,
+            "{}", r#"{"a": 1}"#, r#"{"b": {"a": true, "c": [1, 2]}}"#, "[1, \"x\"]", "7", r#"{"0": 1}"#,
         ])
         .prop_map(|value| (value.to_owned(), true)),
     ];
@@ -182,6 +190,14 @@ proptest! {
             let [sync, asynchronous] = builders::both("{}", &tree, &[]);
             prop_assert_eq!(&sync, &asynchronous);
             prop_assert_eq!(sync.into_table().unwrap(), tree.to_map());
+        }
+    }
+
+    #[test]
+    fn a_diff_is_empty_for_equal_trees_only(old in settings(), new in settings(), conflict in conflicts()) {
+        let shape = Shape { conflict, ..Shape::default() };
+        if let (Ok((old, _)), Ok((new, _))) = (try_grow(&old, &shape), try_grow(&new, &shape)) {
+            prop_assert_eq!(Tree::diff(&old, &new).is_empty(), shown(&old) == shown(&new));
         }
     }
 

@@ -18,7 +18,7 @@ fn as_a_table() {
     let lines: Vec<_> = cut.lines().map(str::trim_end).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"db.host        "db.local"                                Db:Host
 db.password    [redacted]                                Db:Password -> kv-orders.vault.azure.net/secrets/name
-db.pool.empty  {}
+db.pool.empty  {}                                        Db:Pool
 db.pool.idle   [1,"two"]                                 Db:Pool
 db.pool.max    5                                         Db:Pool
 long           "(127 x)…  Long
