@@ -94,7 +94,7 @@
 //!
 //! Nothing is published unless listing, resolving and assembling all succeeded, and a `Live` swaps only what also fits the
 //! struct and passes its validator; otherwise the last good value stays, and the status says why. No error, log line or
-//! `Debug` of this crate holds a value of a secret or setting.
+//! `Debug` of this crate holds a secret, nor a setting's value, unless the application's own code quotes that one.
 //!
 //! `docs/options.md` lists every option with its default, and `docs/security.md` what is promised and what is not.
 //!
