@@ -176,11 +176,10 @@ impl SecretText for Held {
 fn warning(of_tree: &TreeWarning) -> Warning {
     let kind = match of_tree.kind {
         TreeWarningKind::InvalidJson | TreeWarningKind::JsonTooLarge => WarningKind::InvalidJson,
-        TreeWarningKind::OddKey(_) => WarningKind::SkippedKey,
+        TreeWarningKind::OddKey(_) | TreeWarningKind::Unresolved => WarningKind::SkippedKey,
         TreeWarningKind::RootRenamed => WarningKind::RenamedKey,
         TreeWarningKind::DuplicateMember(_) => WarningKind::DuplicateMember,
         TreeWarningKind::Hidden { .. } => WarningKind::Hidden,
-        TreeWarningKind::Unresolved => WarningKind::Unresolved,
     };
     Warning::new(kind, of_tree.kind.to_string())
         .with_setting(&of_tree.key, of_tree.label.as_deref())

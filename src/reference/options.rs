@@ -243,7 +243,8 @@ impl KeyVaultOptions {
     }
 
     /// Whether settings with the content type `application/jose` are decrypted with a Key Vault key. Default `true`;
-    /// without the feature `keys` each of them is then an error. With `false` they are left out, with a warning.
+    /// without the feature `keys` each of them is then an error. With `false` they are text like any
+    /// other.
     #[must_use]
     pub fn decrypt_settings(mut self, decrypt: bool) -> Self {
         self.decrypt_settings = decrypt;

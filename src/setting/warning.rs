@@ -24,9 +24,6 @@ pub enum WarningKind {
     DuplicateMember,
     /// The setting lost its path to another one by [`Conflict`](crate::Conflict), and was left out.
     Hidden,
-    /// An encrypted setting that is not to be decrypted
-    /// ([`KeyVaultOptions::decrypt_settings`](crate::KeyVaultOptions::decrypt_settings)). It was left out.
-    Unresolved,
 }
 
 /// Something odd in a store that was met while loading; the load itself succeeded. What became of it is told by its kind.

@@ -129,12 +129,12 @@ impl<'s> Claims<'s> {
         };
         let node = match content {
             Content::Own => match (setting.value(), setting.kind()) {
-                (_, ContentKind::SecretReference | ContentKind::Encrypted) => {
+                (_, ContentKind::SecretReference) => {
                     self.warn(setting, TreeWarningKind::Unresolved);
                     return None;
                 }
                 (None, _) => leaf(Scalar::Null),
-                (Some(_), ContentKind::Text) => leaf(Scalar::Own),
+                (Some(_), ContentKind::Text | ContentKind::Encrypted) => leaf(Scalar::Own),
                 (Some(text), _) if text.trim().is_empty() => leaf(Scalar::Own),
                 (Some(text), _) => self
                     .json(setting, text, origin)
