@@ -60,7 +60,7 @@ impl KeyCase {
         match self {
             Self::Snake if is_snake(name) => out.push_str(name),
             Self::Snake => write_snake(name, out),
-            Self::Lower => out.extend(name.chars().flat_map(char::to_lowercase)),
+            Self::Lower => name.chars().for_each(|c| push_lower(c, out)),
             Self::Preserve => out.push_str(name),
         }
     }
@@ -105,7 +105,19 @@ impl Gap {
 
 /// Upper case, with a lower case to go to: mathematical letters have none.
 fn is_upper(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_uppercase();
+    }
     c.is_uppercase() && c.to_lowercase().next() != Some(c)
+}
+
+/// Nearly every key is ASCII, for which the tables of Unicode are a detour that shows in every rebuild.
+fn push_lower(c: char, out: &mut String) {
+    if c.is_ascii() {
+        out.push(c.to_ascii_lowercase());
+    } else {
+        out.extend(c.to_lowercase());
+    }
 }
 
 fn write_snake(name: &str, out: &mut String) {
@@ -136,7 +148,7 @@ fn write_snake(name: &str, out: &mut String) {
         } else if c.is_lowercase() {
             before = Before::Lower;
         }
-        out.extend(c.to_lowercase());
+        push_lower(c, out);
     }
     gap.write(true, out);
 }

@@ -234,7 +234,12 @@ impl KeyRules {
 
     fn split<'k>(&self, rest: &'k str) -> (&'k str, Option<&'k str>) {
         if let [only] = self.separators.as_slice() {
-            return match rest.split_once(&**only) {
+            let parts = match only.as_bytes() {
+                // One character, as nearly always, needs no searcher.
+                [byte] => rest.split_once(char::from(*byte)),
+                _ => rest.split_once(&**only),
+            };
+            return match parts {
                 Some((name, next)) => (name, Some(next)),
                 None => (rest, None),
             };

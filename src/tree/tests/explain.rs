@@ -45,11 +45,13 @@ fn where_a_value_came_from() {
     assert_eq!(explanation.secret_version(), Some("0123"));
     assert_eq!(explanation.losers()[1].snapshot(), Some("v42"));
     let explanation = explanation.with_layer("the environment");
-    insta::assert_snapshot!(explanation, @"db.password: from key 'Db:Password', label 'prod', etag e3, by selector keys 'Db:*', label 'prod', in contoso
-  refers to kv-orders.vault.azure.net/secrets/db-password, version 0123
-  hides key 'Db:Password', no label, etag e1, by selector keys 'Db:*', no label
-  hides key 'Db:Password', label 'test', etag e2, snapshot 'v42', by selector keys 'Db:*', label 'prod'
-  overridden by the environment");
+    insta::assert_snapshot!(explanation, @"
+    db.password: from key 'Db:Password', label 'prod', etag e3, by selector keys 'Db:*', label 'prod', in contoso
+      refers to kv-orders.vault.azure.net/secrets/db-password, version 0123
+      hides key 'Db:Password', no label, etag e1, by selector keys 'Db:*', no label
+      hides key 'Db:Password', label 'test', etag e2, snapshot 'v42', by selector keys 'Db:*', label 'prod'
+      overridden by the environment
+    ");
     assert!(!format!("{explanation:?}").contains("hunter2"));
 }
 

@@ -16,13 +16,15 @@ fn as_a_table() {
     let shown = tree().to_string();
     let cut: String = shown.replace(&"x".repeat(127), "(127 x)");
     let lines: Vec<_> = cut.lines().map(str::trim_end).collect();
-    insta::assert_snapshot!(lines.join("\n"), @r#"db.host        "db.local"                                Db:Host
-db.password    [redacted]                                Db:Password -> kv-orders.vault.azure.net/secrets/name
-db.pool.empty  {}                                        Db:Pool
-db.pool.idle   [1,"two"]                                 Db:Pool
-db.pool.max    5                                         Db:Pool
-long           "(127 x)…  Long
-title          "Or\"ders\n"                              Title, label prod"#);
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    db.host        "db.local"                                Db:Host
+    db.password    [redacted]                                Db:Password -> kv-orders.vault.azure.net/secrets/name
+    db.pool.empty  {}                                        Db:Pool
+    db.pool.idle   [1,"two"]                                 Db:Pool
+    db.pool.max    5                                         Db:Pool
+    long           "(127 x)…  Long
+    title          "Or\"ders\n"                              Title, label prod
+    "#);
     assert!(!shown.contains("hunter2"));
 }
 
