@@ -30,7 +30,8 @@ component() {
     fi
 }
 
-# The nightly toolchain that is here, whatever its date; in CI one is installed if there is none.
+# The nightly toolchain that is here, whatever its date; in CI one is installed if there is none and if it can be had. It
+# is for fuzzing alone, which is the one step that a machine without it does without.
 nightly() {
     if cargo +nightly --version >/dev/null 2>&1; then
         echo "nightly: present"
@@ -39,8 +40,7 @@ nightly() {
     elif command -v rustup >/dev/null && rustup toolchain install nightly --profile minimal --no-self-update; then
         echo "nightly: installed"
     else
-        echo "nightly cannot be installed"
-        return 1
+        echo "nightly cannot be installed, so that nothing is fuzzed"
     fi
 }
 
