@@ -101,17 +101,14 @@ impl Vault {
         let pass = self.gate.enter(since).await?;
         let _in_all = limiter.place().await;
         match self.ask(id).await {
-            Ok(resolved) => {
+            Err(trouble) if trouble.reach != Reach::Secret => {
+                Err(pass.failed(trouble.reach, trouble.failure))
+            }
+            answer => {
                 self.introduction.done();
                 pass.answered();
-                Ok(resolved)
+                answer.map_err(|trouble| trouble.failure)
             }
-            Err(trouble) if trouble.reach == Reach::Secret => {
-                self.introduction.done();
-                pass.answered();
-                Err(trouble.failure)
-            }
-            Err(trouble) => Err(pass.failed(trouble.reach, trouble.failure)),
         }
     }
 

@@ -4,3 +4,4 @@ mod cached;
 mod default;
 mod machine;
 mod process;
+mod scripted;
