@@ -5,32 +5,20 @@ use std::time::Duration;
 use config::Config;
 use config_azure::{
     AppConfiguration, ErrorKind, EventOutcome, IgnoreReason, KeyVaultOptions, Live, Notified,
-    RefreshOptions, Secret,
+    RefreshOptions,
 };
 use config_azure_emulator::events::{Event, EventSchema, ObjectEvent, SettingEvent};
 use config_azure_emulator::{Emulator, HostKind, Route};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support;
+use crate::support::{self, Settings};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const TRIP: Duration = Duration::from_millis(80);
 /// Timers of Tokio are this coarse.
 const TICK: Duration = Duration::from_millis(2);
 const DELAY: Duration = Duration::from_secs(30);
-
-#[derive(Deserialize)]
-struct Settings {
-    db: Database,
-}
-
-#[derive(Deserialize)]
-struct Database {
-    host: String,
-    password: Secret,
-}
 
 /// A handle whose intervals are so long that whatever happens within an hour happens because of an event.
 struct World {

@@ -3,23 +3,11 @@
 use std::time::Duration;
 
 use config::Config;
-use config_azure::{KeyVaultOptions, RefreshOptions, Secret};
+use config_azure::{KeyVaultOptions, RefreshOptions};
 use config_azure_emulator::events::{Event, EventSchema};
 use config_azure_emulator::{Fault, Route};
-use serde::Deserialize;
 
-use crate::support;
-
-#[derive(Deserialize)]
-struct Settings {
-    db: Database,
-}
-
-#[derive(Deserialize)]
-struct Database {
-    host: String,
-    password: Secret,
-}
+use crate::support::{self, Settings};
 
 /// A rotation while the first load is under way, after the secret was read and before the load is through.
 #[tokio::test(start_paused = true)]

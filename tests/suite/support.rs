@@ -7,11 +7,24 @@ use std::time::Duration;
 use config::Config;
 use config_azure::{
     AppConfiguration, AppConfigurationBuilder, Change, ChangeSet, KeyVaultOptions, Live,
-    RefreshOptions,
+    RefreshOptions, Secret,
 };
 use config_azure_emulator::{Emulator, Setting};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+
+/// What is read of it.
+#[derive(Deserialize)]
+pub struct Settings {
+    pub db: Database,
+}
+
+#[derive(Deserialize)]
+pub struct Database {
+    pub host: String,
+    pub password: Secret,
+}
 
 /// A store with a nested setting, a JSON value and two references, over real TLS.
 pub async fn world() -> Emulator {

@@ -10,18 +10,7 @@ use config_azure_emulator::{Emulator, Fault, Route};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
-use crate::support;
-
-#[derive(Deserialize)]
-struct Settings {
-    db: Database,
-}
-
-#[derive(Deserialize)]
-struct Database {
-    host: String,
-    password: Secret,
-}
+use crate::support::{self, Database, Settings};
 
 /// A change that can be applied is applied within this time, vault and store being well.
 const SOON: Duration = Duration::from_secs(75);

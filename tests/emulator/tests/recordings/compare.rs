@@ -31,12 +31,7 @@ pub fn answer(
     headers: &HeaderMap,
     body: &str,
 ) -> Result<(), String> {
-    if status != exchange.status {
-        return Err(format!(
-            "status {status} instead of {}: {body}",
-            exchange.status
-        ));
-    }
+    exchange.has_status(status, body)?;
     for (name, recorded) in &exchange.answer_headers {
         if NOISE.contains(&name.as_str()) {
             continue;

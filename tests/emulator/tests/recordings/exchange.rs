@@ -42,6 +42,15 @@ fn lower(headers: &Value) -> BTreeMap<String, String> {
 }
 
 impl Exchange {
+    /// Whether an answer has the recorded status.
+    pub fn has_status(&self, status: u16, body: &str) -> Result<(), String> {
+        let wanted = self.status;
+        match status == wanted {
+            true => Ok(()),
+            false => Err(format!("status {status} instead of {wanted}: {body}")),
+        }
+    }
+
     fn read(record: &Value) -> Self {
         let (request, response) = (&record["request"], &record["response"]);
         let url = released(request["url"].as_str().expect("a URL"));

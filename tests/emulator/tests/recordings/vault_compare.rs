@@ -33,10 +33,7 @@ pub fn answer(
     headers: &HeaderMap,
     body: &str,
 ) -> Result<(), String> {
-    if status != exchange.status {
-        let wanted = exchange.status;
-        return Err(format!("status {status} instead of {wanted}: {body}"));
-    }
+    exchange.has_status(status, body)?;
     for (name, recorded) in &exchange.answer_headers {
         let ours = header(headers, name);
         let alike = match name.as_str() {
