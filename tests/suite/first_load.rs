@@ -2,8 +2,8 @@
 
 use config::Config;
 use config_azure::{
-    AppConfiguration, ErrorKind, KeyVaultOptions, ReadLimiter, Secret, SecretErrorKind,
-    SecretPolicy, SettingSelector, StartupOptions, from_config,
+    AppConfiguration, ErrorKind, KeyVaultOptions, ReadLimiter, RefreshOptions, Secret,
+    SecretErrorKind, SecretPolicy, SettingSelector, StartupOptions, from_config,
 };
 use config_azure_emulator::{Emulator, Fault, Route, Setting};
 use serde::Deserialize;
@@ -276,7 +276,10 @@ async fn handles_with_one_limiter_load_within_it() {
     let limiter = ReadLimiter::new(2, 3);
     let load = || {
         let options = KeyVaultOptions::new().read_limiter(limiter.clone());
-        support::by_token(&emulator).key_vault(options).load()
+        support::by_token(&emulator)
+            .refresh(RefreshOptions::new().disabled())
+            .key_vault(options)
+            .load()
     };
     let (one, another, third) = tokio::join!(load(), load(), load());
     for azure in [one, another, third] {
