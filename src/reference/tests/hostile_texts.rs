@@ -28,7 +28,6 @@ fn authorities() -> Vec<String> {
         "kv-orders.vault.azure.org",
         "vault.azure.net.evil.example",
         "evil.example:443",
-        "kv-orders.vault.azure.net:443",
         "kv-orders.vault.azure.net:8443",
         "kv-orders.vault.azure.net:0",
         "kv-orders.vault.azure.net:99999",
