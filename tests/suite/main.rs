@@ -23,6 +23,7 @@ mod refreshing;
 mod secrecy;
 mod signing_in;
 mod start;
+mod start_schedule;
 mod supply_chain;
 mod support;
 mod tasks;
