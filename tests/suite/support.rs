@@ -37,11 +37,16 @@ pub async fn world() -> Emulator {
     filled(emulator.expect("an emulator on loopback"))
 }
 
-/// The same without sockets, for a paused clock. What the library draws on this thread is drawn from one seed, so that a test
-/// goes the same way each time; `CONFIG_AZURE_DRAWS` is another one.
-pub fn world_in_memory() -> Emulator {
+/// What the library draws on this thread is drawn from one seed, so that a test goes the same way each time;
+/// `CONFIG_AZURE_DRAWS` is another one.
+pub fn pin_draws() {
     let seed = std::env::var("CONFIG_AZURE_DRAWS").ok();
     fastrand::seed(seed.and_then(|seed| seed.parse().ok()).unwrap_or(1));
+}
+
+/// The same without sockets, for a paused clock, and with pinned draws.
+pub fn world_in_memory() -> Emulator {
+    pin_draws();
     filled(
         Emulator::builder()
             .store("contoso")
