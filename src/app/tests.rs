@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use azure_core::http::HttpClient;
 use config_azure_emulator::{Emulator, Fault, Route};
 
-use super::AppConfiguration;
+use super::{AppConfiguration, AppConfigurationBuilder};
 use crate::load::Pipeline;
 use crate::publication::Publication;
 use crate::reference::{KeyVaultOptions, References};
@@ -108,4 +108,19 @@ async fn f53_no_load_waits_for_discovery() {
     azure.ensure_loaded().await.unwrap();
     azure.refresh().await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// What `build()` makes looks for replicas if that was asked for, and not otherwise.
+#[cfg(feature = "replica_discovery")]
+#[test]
+fn replicas_are_looked_for_only_if_that_is_wanted() {
+    let text = "Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0LWtleQ==";
+    let builder = || AppConfiguration::builder().connection_string(text);
+    let discovers = |builder: AppConfigurationBuilder| {
+        let azure = builder.build().unwrap();
+        azure.shared.pipeline.store().discovers()
+    };
+    assert!(!discovers(builder()));
+    assert!(!discovers(builder().replica_discovery(false)));
+    assert!(discovers(builder().replica_discovery(true)));
 }

@@ -182,21 +182,3 @@ impl Bounds {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    /// Nothing is looked for before the handle starts; `app/tests.rs` shows what happens then.
-    #[cfg(feature = "replica_discovery")]
-    #[test]
-    fn replicas_are_looked_for_only_if_that_is_wanted() {
-        use super::AppConfigurationBuilder;
-
-        let text = "Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0LWtleQ==";
-        let builder = || AppConfigurationBuilder::default().connection_string(text);
-        let discovers =
-            |builder: AppConfigurationBuilder| builder.assemble().unwrap().store().discovers();
-        assert!(!discovers(builder()));
-        assert!(!discovers(builder().replica_discovery(false)));
-        assert!(discovers(builder().replica_discovery(true)));
-    }
-}

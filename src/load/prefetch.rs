@@ -1,7 +1,8 @@
 //! Finds references while pages are still arriving, so that vault reads and paging overlap.
 //!
 //! A reference is announced as soon as no later query can replace its key: at once in the last query, and after
-//! the later queries are through in an earlier one. So nothing is read that the finished walk would not need.
+//! the later queries are through in an earlier one. So nothing is read that the finished walk would not need, but for what
+//! was announced of a query before one of its later pages held a reference to a snapshot, whose settings stand in its place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::reference::{ReferenceId, References};
-use crate::setting::ConfigurationSetting;
+use crate::setting::{ConfigurationSetting, ContentKind};
 use crate::store::Progress;
 
 /// What is to be read, and a setting that refers to it.
@@ -27,6 +28,9 @@ pub(super) struct Prefetch<'a> {
 #[derive(Default)]
 struct Seen {
     done: bool,
+    /// It refers to a snapshot, whose settings may replace others of the query or be replaced by them: what it needs is
+    /// known only when the walk is finished.
+    expands: bool,
     waiting: Vec<Announced>,
 }
 
@@ -56,19 +60,29 @@ impl<'a> Prefetch<'a> {
     }
 
     fn page(&mut self, query: usize, settings: &[Arc<ConfigurationSetting>]) {
-        let free = self.later_are_done(query);
-        for setting in settings {
-            if query > 0 {
+        if query > 0 {
+            for setting in settings {
                 let latest = self.latest.entry(setting.key().into()).or_insert(query);
                 *latest = query.max(*latest);
             }
-            let Some(id) = self.reference(setting) else {
+        }
+        let free = self.later_are_done(query);
+        let Some(seen) = self.queries.get_mut(query) else {
+            return;
+        };
+        seen.expands |= settings.iter().any(|setting| expands(setting));
+        if seen.expands {
+            seen.waiting.clear();
+            return;
+        }
+        for setting in settings {
+            let Some(id) = reference(self.references, setting) else {
                 continue;
             };
             let announced = (id, Arc::clone(setting));
-            if free && !self.is_replaced(setting.key(), query) {
+            if free && !is_replaced(&self.latest, setting.key(), query) {
                 let _ = self.announce.send(announced);
-            } else if let Some(seen) = self.queries.get_mut(query) {
+            } else {
                 seen.waiting.push(announced);
             }
         }
@@ -84,7 +98,7 @@ impl<'a> Prefetch<'a> {
             }
             let waiting = std::mem::take(&mut self.queries[query].waiting);
             for announced in waiting {
-                if !self.is_replaced(announced.1.key(), query) {
+                if !is_replaced(&self.latest, announced.1.key(), query) {
                     let _ = self.announce.send(announced);
                 }
             }
@@ -102,12 +116,16 @@ impl<'a> Prefetch<'a> {
     fn later_are_done(&self, query: usize) -> bool {
         self.queries.iter().skip(query + 1).all(|seen| seen.done)
     }
+}
 
-    fn is_replaced(&self, key: &str, query: usize) -> bool {
-        self.latest.get(key).is_some_and(|latest| *latest > query)
-    }
+fn is_replaced(latest: &HashMap<Box<str>, usize>, key: &str, query: usize) -> bool {
+    latest.get(key).is_some_and(|latest| *latest > query)
+}
 
-    fn reference(&self, setting: &ConfigurationSetting) -> Option<ReferenceId> {
-        Some(self.references.parse(setting)?.ok()?.id)
-    }
+fn expands(setting: &ConfigurationSetting) -> bool {
+    setting.kind() == ContentKind::SnapshotReference
+}
+
+fn reference(references: &References, setting: &ConfigurationSetting) -> Option<ReferenceId> {
+    Some(references.parse(setting)?.ok()?.id)
 }

@@ -8,6 +8,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use url::Url;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Names and versions hold at most this many letters, digits and hyphens.
@@ -50,6 +52,8 @@ pub(crate) struct ObjectId {
 }
 
 const SCHEME: &str = "https://";
+/// The port of that scheme, which goes without saying.
+const DEFAULT_PORT: &str = "443";
 
 impl ObjectId {
     /// Takes a text apart. Refuses everything that is not exactly an identifier.
@@ -172,11 +176,12 @@ impl Hash for ObjectId {
     }
 }
 
-/// `https://` and the authority in lower case, if the authority is a plain host name with at most a port.
+/// `https://` and the authority in lower case without the port 443, if the authority is a plain host name with at most a port.
 fn vault_url(authority: &str) -> Result<Box<str>, Flaw> {
+    let authority = authority.to_ascii_lowercase();
     let (host, port) = match authority.split_once(':') {
         Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
+        None => (authority.as_str(), None),
     };
     if let Some(port) = port {
         let digits = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
@@ -184,10 +189,19 @@ fn vault_url(authority: &str) -> Result<Box<str>, Flaw> {
             return Err("the port of an identifier is a number from 1 to 65535");
         }
     }
-    if host.len() > 253 || !host.split('.').all(is_host_label) {
+    if host.len() > 253 || !host.split('.').all(is_host_label) || !is_read_alike(host) {
         return Err("an identifier has a plain host name: no user, no brackets, no trailing dot");
     }
-    Ok(format!("{SCHEME}{}", authority.to_ascii_lowercase()).into())
+    Ok(match port {
+        Some(port) if port != DEFAULT_PORT => format!("{SCHEME}{host}:{port}"),
+        _ => format!("{SCHEME}{host}"),
+    }
+    .into())
+}
+
+/// Whether requests go to the host that is written there: `2` would be the address 0.0.0.2, and `xn--` alone is no name.
+fn is_read_alike(host: &str) -> bool {
+    Url::parse(&format!("{SCHEME}{host}")).is_ok_and(|url| url.host_str() == Some(host))
 }
 
 fn is_host_label(label: &str) -> bool {
@@ -262,13 +276,13 @@ macro_rules! identifier {
                     .map_err(|flaw| Error::new(ErrorKind::InvalidOption, flaw))
             }
 
-            /// The vault: `https://`, the host in lower case and the port if there is one. No trailing slash.
+            /// The vault: `https://`, the host in lower case and the port if there is one other than 443. No trailing slash.
             #[must_use]
             pub fn vault_url(&self) -> &str {
                 self.0.vault_url()
             }
 
-            /// The vault's host in lower case, with the port if there is one.
+            /// The vault's host in lower case, with the port if there is one other than 443.
             #[must_use]
             pub fn vault_host(&self) -> &str {
                 self.0.vault_host()

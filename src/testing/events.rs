@@ -59,6 +59,8 @@ pub(crate) fn capture(filter: &str) -> (Events, Collecting) {
             .with_filter(wanted);
         let subscriber = tracing_subscriber::registry().with(lines);
         tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
+        // What was met on another thread in that moment may have been told that nobody listens.
+        tracing::callsite::rebuild_interest_cache();
     });
     let events = Events::default();
     let targets = filter.parse().expect("a filter");

@@ -21,7 +21,7 @@ fn date(since_1970: Duration) -> Option<SystemTime> {
 }
 
 /// So seldom is a secret read that the moment which is drawn for its first read is not before what a test waits for.
-const SELDOM: Duration = Duration::from_secs(100_000 * 86_400);
+const SELDOM: Duration = Duration::from_secs(3_650 * 86_400);
 
 /// A password that expires `left` from now.
 async fn expiring(emulator: &Emulator, left: Duration) -> AppConfiguration {

@@ -15,6 +15,7 @@ mod life_cycle;
 mod one_spelling;
 mod options;
 mod ownership;
+mod prefetch;
 mod process;
 mod push;
 mod push_early;

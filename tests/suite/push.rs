@@ -20,8 +20,8 @@ const TRIP: Duration = Duration::from_millis(80);
 const TICK: Duration = Duration::from_millis(2);
 const DELAY: Duration = Duration::from_secs(30);
 
-/// A handle whose intervals are so long that whatever happens within an hour happens because of an event: the moments of the
-/// first reads are drawn within them.
+/// A handle that by itself checks the store so seldom, and reads no secret at all, that whatever happens within an hour happens
+/// because of an event.
 struct World {
     emulator: Emulator,
     azure: AppConfiguration,
@@ -30,10 +30,10 @@ struct World {
 
 async fn world(push_delay: Duration) -> World {
     let emulator = support::world_in_memory();
-    let every = 1_000_000 * HOUR;
+    let every = 1_000 * HOUR;
     let azure = support::in_memory(&emulator)
         .refresh(RefreshOptions::new().every(every).push_delay(push_delay))
-        .key_vault(KeyVaultOptions::new().refresh_interval(every))
+        .key_vault(KeyVaultOptions::new().no_refresh())
         .load()
         .await
         .expect("a load");

@@ -1,5 +1,6 @@
 //! What the integration tests share: a small world and a handle on it.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,14 +38,7 @@ pub async fn world() -> Emulator {
     filled(emulator.expect("an emulator on loopback"))
 }
 
-/// What the library draws on this thread is drawn from one seed, so that a test goes the same way each time;
-/// `CONFIG_AZURE_DRAWS` is another one.
-pub fn pin_draws() {
-    let seed = std::env::var("CONFIG_AZURE_DRAWS").ok();
-    fastrand::seed(seed.and_then(|seed| seed.parse().ok()).unwrap_or(1));
-}
-
-/// The same without sockets, for a paused clock, and with pinned draws.
+/// The same without sockets, for a paused clock.
 pub fn world_in_memory() -> Emulator {
     pin_draws();
     filled(
@@ -54,6 +48,20 @@ pub fn world_in_memory() -> Emulator {
             .vault("kv-shared")
             .in_memory(),
     )
+}
+
+/// What the library draws on the thread of a test comes from one seed, so that the test goes the same way each time;
+/// `CONFIG_AZURE_DRAWS` is another one.
+pub fn pin_draws() {
+    thread_local! {
+        static PINNED: OnceCell<()> = const { OnceCell::new() };
+    }
+    PINNED.with(|pinned| {
+        pinned.get_or_init(|| {
+            let seed = std::env::var("CONFIG_AZURE_DRAWS").ok();
+            fastrand::seed(seed.and_then(|seed| seed.parse().ok()).unwrap_or(1));
+        });
+    });
 }
 
 fn filled(emulator: Emulator) -> Emulator {
