@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use azure_core::http::HttpClient;
 use config_azure_emulator::{Emulator, Fault, Route};
 
-use super::{AppConfiguration, AppConfigurationBuilder};
+use super::AppConfiguration;
 use crate::load::Pipeline;
 use crate::publication::Publication;
 use crate::reference::{KeyVaultOptions, References};
@@ -116,7 +116,7 @@ async fn f53_no_load_waits_for_discovery() {
 fn replicas_are_looked_for_only_if_that_is_wanted() {
     let text = "Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0LWtleQ==";
     let builder = || AppConfiguration::builder().connection_string(text);
-    let discovers = |builder: AppConfigurationBuilder| {
+    let discovers = |builder: crate::AppConfigurationBuilder| {
         let azure = builder.build().unwrap();
         azure.shared.pipeline.store().discovers()
     };
