@@ -8,6 +8,10 @@ use crate::error::{Error, ErrorKind, Result, SecretErrorKind};
 use crate::load::{Candidate, Draft, Pipeline};
 use crate::time::{Instant, later};
 
+mod schedule;
+
+use schedule::Schedule;
+
 /// How patient the first load is.
 ///
 /// ```
@@ -136,6 +140,7 @@ async fn load_patiently(
 ) -> Result<Draft> {
     let deadline = later(started, options.deadline);
     let mut fetched: Option<Candidate> = None;
+    let mut schedule = Schedule::default();
     let mut attempt = 0;
     let mut last: Option<Error> = None;
     loop {
@@ -156,7 +161,7 @@ async fn load_patiently(
         if Instant::now() >= deadline {
             return Err(error);
         }
-        let wait = delay(started.elapsed(), attempt, &error);
+        let wait = schedule.pause(started.elapsed(), &error);
         attempt += 1;
         tracing::warn!(
             attempt,
@@ -192,31 +197,6 @@ fn may_heal(error: &Error, in_grace: bool) -> bool {
             _ => failure.is_transient(),
         }),
         _ => error.is_transient(),
-    }
-}
-
-/// The official providers' steps by time since the start (5 s, 10 s, 30 s), then doubling to 10 min with ± 25 %; all of
-/// them a random part longer, for a fleet that starts at once is refused at once.
-fn delay(elapsed: Duration, attempt: u32, error: &Error) -> Duration {
-    const CAP: Duration = Duration::from_secs(600);
-    const LONG: Duration = Duration::from_secs(30);
-    let ours = match elapsed.as_secs() {
-        0..100 => Duration::from_secs(5),
-        100..200 => Duration::from_secs(10),
-        200..600 => LONG,
-        _ => LONG
-            .saturating_mul(1 << attempt.min(5))
-            .min(CAP)
-            .mul_f64(0.75 + fastrand::f64() / 2.0),
-    };
-    let asked = || error.failures().iter().map(crate::SecretError::retry_after);
-    let theirs = asked().flatten().chain(error.retry_after()).max();
-    let theirs = theirs.unwrap_or_default().min(CAP);
-    // A vault's gate names a moment of its own for every client; our step would bring some of a fleet back together.
-    if !error.failures().is_empty() && asked().all(|asked| asked.is_some()) {
-        theirs
-    } else {
-        ours.max(theirs) + ours.min(LONG).mul_f64(fastrand::f64() / 4.0)
     }
 }
 

@@ -109,3 +109,18 @@ async fn f53_no_load_waits_for_discovery() {
     azure.refresh().await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
 }
+
+/// What `build()` makes looks for replicas if that was asked for, and not otherwise.
+#[cfg(feature = "replica_discovery")]
+#[test]
+fn replicas_are_looked_for_only_if_that_is_wanted() {
+    let text = "Endpoint=https://contoso.azconfig.io;Id=a;Secret=c2VjcmV0LWtleQ==";
+    let builder = || AppConfiguration::builder().connection_string(text);
+    let discovers = |builder: crate::AppConfigurationBuilder| {
+        let azure = builder.build().unwrap();
+        azure.shared.pipeline.store().discovers()
+    };
+    assert!(!discovers(builder()));
+    assert!(!discovers(builder().replica_discovery(false)));
+    assert!(discovers(builder().replica_discovery(true)));
+}

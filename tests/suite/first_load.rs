@@ -292,44 +292,6 @@ async fn handles_with_one_limiter_load_within_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn n6_nothing_reachable_is_a_typed_error_at_the_deadline() {
-    let emulator = support::world_in_memory();
-    emulator.faults().script(Route::any(), Fault::Drop, None);
-    let started = tokio::time::Instant::now();
-    let error = support::in_memory(&emulator)
-        .load()
-        .await
-        .expect_err("nothing is reachable");
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
-    let took = started.elapsed().as_secs_f64();
-    assert!((99.0..=101.0).contains(&took), "{took}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_role_that_arrives_late_is_waited_for() {
-    let emulator = support::world_in_memory();
-    emulator.store("contoso").forbid(true);
-    let store = emulator.store("contoso");
-    let later = async {
-        tokio::time::sleep(std::time::Duration::from_secs(8)).await;
-        store.forbid(false);
-    };
-    let (azure, ()) = tokio::join!(support::in_memory(&emulator).load(), later);
-    assert!(azure.is_ok(), "{:?}", azure.err());
-
-    store.forbid(true);
-    emulator.log().clear();
-    let startup = StartupOptions::new().fail_fast();
-    let error = support::in_memory(&emulator)
-        .startup(startup)
-        .load()
-        .await
-        .expect_err("forbidden");
-    assert_eq!(error.kind(), ErrorKind::Forbidden);
-    assert_eq!(emulator.log().count(Route::store_list()), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn nothing_is_spawned_before_the_first_load_is_done() {
     let emulator = support::world_in_memory();
     let before = support::tasks();

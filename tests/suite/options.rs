@@ -42,7 +42,10 @@ fn sources() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
     support::rust_files(&root, &mut paths);
-    let is_test = |path: &Path| path.components().any(|part| part.as_os_str() == "tests");
+    let is_test = |path: &Path| {
+        let below = path.strip_prefix(&root).expect("below src");
+        below.components().any(|part| part.as_os_str() == "tests")
+    };
     let code = paths.into_iter().filter(|path| !is_test(path));
     let text = |path| std::fs::read_to_string(path).expect("a source file");
     let own = |text: String| {

@@ -52,7 +52,7 @@ pub fn world_in_memory() -> Emulator {
 
 /// What the library draws on the thread of a test comes from one seed, so that the test goes the same way each time;
 /// `CONFIG_AZURE_DRAWS` is another one.
-fn pin_draws() {
+pub fn pin_draws() {
     thread_local! {
         static PINNED: OnceCell<()> = const { OnceCell::new() };
     }

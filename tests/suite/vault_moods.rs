@@ -1,10 +1,14 @@
 //! Every mood of a vault against the whole line: what was good stays, what is new arrives, and nothing is invented.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use config_azure::{AppConfiguration, KeyVaultOptions, Live, Secret, SecretPolicy};
+use config_azure::{
+    AppConfiguration, KeyVaultOptions, Live, ResolvedSecret, Secret, SecretIdentifier,
+    SecretPolicy, SecretResolver,
+};
 use config_azure_emulator::vault::NewSecret;
 use config_azure_emulator::{Emulator, Fault, Route};
 use serde::Deserialize;
@@ -281,6 +285,70 @@ async fn f39_what_belongs_together_stands_in_one_json_secret() {
             .expect("a value");
         assert_eq!(now.login.user, format!("user-{number}"));
         assert_eq!(now.login.password, Secret::from(format!("hunter-{number}")));
+    }
+}
+
+/// A login that changes with every look, of this content type.
+#[derive(Debug)]
+struct Logins(Option<&'static str>, AtomicUsize);
+
+#[async_trait::async_trait]
+impl SecretResolver for Logins {
+    async fn resolve(
+        &self,
+        _: &SecretIdentifier,
+    ) -> Result<Option<ResolvedSecret>, Box<dyn std::error::Error + Send + Sync>> {
+        let number = self.1.fetch_add(1, Ordering::Relaxed);
+        let json = format!(r#"{{"user":"user-{number}","password":"hunter-{number}"}}"#);
+        let secret = ResolvedSecret::new(json);
+        Ok(Some(match self.0 {
+            Some(content_type) => secret.with_content_type(content_type),
+            None => secret,
+        }))
+    }
+}
+
+/// What a resolver finds is read as JSON under the same conditions as what a vault holds: its content type says so, and the
+/// application wants it. Its leaves are secrets like any other.
+#[tokio::test(start_paused = true)]
+async fn a_resolver_may_answer_with_a_structure() {
+    let (json, text) = (Some("application/json; charset=utf-8"), Some("text/plain"));
+    for (wanted, content_type, structured) in [
+        (true, json, true),
+        (false, json, false),
+        (true, text, false),
+        (true, None, false),
+    ] {
+        let emulator = support::world_in_memory();
+        let uri = emulator.vault("kv-orders").secret_uri("login");
+        let store = emulator.store("contoso");
+        store.clear();
+        store.set_reference("login", None, &uri);
+        let resolver = Arc::new(Logins(content_type, AtomicUsize::new(0)));
+        let options = KeyVaultOptions::new()
+            .json_secrets(wanted)
+            .refresh_interval(Duration::from_secs(1))
+            .resolver(resolver);
+        let builder = support::in_memory(&emulator).key_vault(options);
+        let azure = builder.load().await.expect("a load");
+        let read = |path: &str| {
+            let layers = config::Config::builder().add_source(azure.clone());
+            layers.build().expect("a configuration").get_string(path)
+        };
+        let whole = || read("login").ok();
+        let part = || read("login.user").ok().zip(read("login.password").ok());
+        for number in 0..3 {
+            let login = (format!("user-{number}"), format!("hunter-{number}"));
+            let text = format!(r#"{{"user":"{}","password":"{}"}}"#, login.0, login.1);
+            let expected = match structured {
+                true => (None, Some(login)),
+                false => (Some(text), None),
+            };
+            assert_eq!((whole(), part()), expected, "{wanted} {content_type:?}");
+            let changed = support::next(&azure, SOON).await.expect("a new login");
+            assert!(!format!("{changed:?}").contains("hunter"));
+        }
+        assert_eq!(emulator.log().count(Route::vault()), 0);
     }
 }
 

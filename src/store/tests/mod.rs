@@ -22,6 +22,7 @@ mod lag;
 mod loading;
 mod network;
 mod paging;
+mod recorded_snapshots;
 mod recordings;
 mod replicas;
 mod scripted;

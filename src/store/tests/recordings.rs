@@ -16,7 +16,7 @@ use crate::store::{Scope, Sentinel, SettingSelector, wire};
     clippy::disallowed_methods,
     reason = "the one variable that tests look at"
 )]
-fn exchanges() -> Option<Vec<Value>> {
+pub(super) fn exchanges() -> Option<Vec<Value>> {
     let Ok(folder) = std::env::var("CONFIG_AZURE_RECORDINGS") else {
         skipped("CONFIG_AZURE_RECORDINGS is not set");
         return None;
@@ -44,11 +44,11 @@ fn skipped(why: &str) {
     clippy::print_stderr,
     reason = "the count is what the reader wants to see"
 )]
-fn counted(what: &str, count: usize) {
+pub(super) fn counted(what: &str, count: usize) {
     eprintln!("{count} {what}");
 }
 
-fn header(exchange: &Value, name: &str) -> Option<String> {
+pub(super) fn header(exchange: &Value, name: &str) -> Option<String> {
     let headers = exchange["response"]["headers"].as_object()?;
     let mut found = headers
         .iter()
@@ -238,7 +238,7 @@ fn page(recorded: &Value, etag: &str, seen: &Seen) -> Reply {
 }
 
 /// `key=value` of the settings in a listing that are no feature flags, the last of each key.
-fn winners(body: &Value) -> Vec<String> {
+pub(super) fn winners(body: &Value) -> Vec<String> {
     let text = |item: &Value, name: &str| item[name].as_str().map(str::to_owned);
     let mut last = BTreeMap::new();
     for item in body["items"].as_array().unwrap() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use config_azure_emulator::{Emulator, Fault, Route, StoreHandle};
 
-use super::scripted::{Reply, Scripted};
+use super::scripted::{Reply, Scripted, Seen};
 use super::{Notes, over, shown, token};
 use crate::error::ErrorKind;
 use crate::setting::Label;
@@ -87,7 +87,20 @@ async fn f23_failover_is_a_whole_load_on_the_second_in_the_same_call() {
         .unwrap();
     assert_eq!(walk.endpoint(), "https://contoso-eu.azconfig.io");
     assert_eq!(shown(&walk).len(), 3);
-    assert_eq!(pair.asked(), [PRIMARY, PRIMARY, REPLICA, REPLICA]);
+    let seen = pair.transport.take();
+    let hosts: Vec<&str> = seen.iter().map(|seen| seen.host.as_str()).collect();
+    assert_eq!(hosts, [PRIMARY, PRIMARY, REPLICA, REPLICA]);
+    let stands_in = |seen: &Seen| {
+        seen.header("correlation-context")
+            .unwrap()
+            .ends_with(",Failover")
+    };
+    let told: Vec<bool> = seen.iter().map(stands_in).collect();
+    assert_eq!(
+        told,
+        [false, false, true, true],
+        "the service is told which"
+    );
     let told = notes.take();
     assert_eq!(told[0], "0: 2 settings");
     assert_eq!(told[1], "restarted");
@@ -121,6 +134,20 @@ async fn f23_a_dead_primary_costs_one_connect_per_backoff_window_and_is_preferre
     tokio::time::sleep(Duration::from_secs(800)).await;
     pair.store.check(&walk, Scope::Both).await.unwrap();
     assert_eq!(count(&pair.asked(), REPLICA), 0, "back to the primary");
+
+    // While it is passed over, the replica stands in for it; and no longer than that.
+    let told = async || {
+        pair.store.check(&walk, Scope::Both).await.unwrap();
+        let seen = pair.transport.take().pop().unwrap();
+        let header = seen.header("correlation-context").unwrap();
+        (seen.host.clone(), header.ends_with(",Failover"))
+    };
+    pair.down(&[PRIMARY]);
+    assert_eq!(told().await, (REPLICA.to_owned(), true));
+    pair.down(&[]);
+    assert_eq!(told().await, (REPLICA.to_owned(), true), "it backs off");
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(told().await, (PRIMARY.to_owned(), false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -107,13 +107,27 @@ fn time_hours(hours: i64) -> azure_core::time::Duration {
     azure_core::time::Duration::hours(hours)
 }
 
+/// No clock is put right by it, and whoever reads the error learns that one is wrong.
 #[tokio::test(start_paused = true)]
 async fn f49_an_absurd_date_is_ignored() {
     for date in ["Fri, 31 Dec 9999 23:59:59 GMT", "yesterday", ""] {
-        let (transport, store) = scripted(&[], move |_| Reply::status(401, &[("date", date)]));
-        let error = store.load(&|_| {}).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Credential);
-        assert_eq!(transport.take().len(), 1);
+        for (described, clock) in [
+            ("The access token has expired", true),
+            ("Invalid access token date", true),
+            ("Invalid Credential", false),
+            ("Invalid Signature", false),
+        ] {
+            let told =
+                format!("HMAC-SHA256 error=\"invalid_token\" error_description=\"{described}\"");
+            let (transport, store) = scripted(&[], move |_| {
+                Reply::status(401, &[("date", date), ("www-authenticate", &told)])
+            });
+            let error = store.load(&|_| {}).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Credential);
+            assert_eq!(transport.take().len(), 1);
+            let hinted = error.to_string().contains("check this machine's clock");
+            assert_eq!(hinted, clock, "{described}: {error}");
+        }
     }
 }
 
