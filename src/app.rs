@@ -260,7 +260,8 @@ impl AppConfiguration {
         }
     }
 
-    /// Where the value at `path` (such as `db.password`) came from, and what lost against it; never the value.
+    /// Where the value at `path` (such as `db.password`) came from, and what lost against it; never the value. A feature flag
+    /// is found as changes name it: `feature_management.feature_flags.Beta`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -237,7 +237,7 @@ impl Differ {
         match (old, new) {
             (Some(Node::Table(old)), Some(Node::Table(new))) => self.tables(old, new),
             (Some(Node::List(old)), Some(node @ Node::List(new)))
-                if is_flags(old) && is_flags(new) =>
+                if old.is_flags() && new.is_flags() =>
             {
                 if !self.flags(old, new) && !same_list(old, new) {
                     self.changes.add(Kind::Changed, &self.path, node, None);
@@ -265,9 +265,9 @@ impl Differ {
                     self.at(name, |differ| differ.all(kind, Some(node)));
                 }
             }
-            Some(Node::List(list)) if is_flags(list) && !list.items.is_empty() => {
+            Some(Node::List(list)) if list.is_flags() && !list.items.is_empty() => {
                 for item in &list.items {
-                    self.at(flag_id(item), |differ| {
+                    self.at(item.flag_id(), |differ| {
                         differ.changes.add(kind, &differ.path, item, None);
                     });
                 }
@@ -280,7 +280,7 @@ impl Differ {
     fn flags(&mut self, old: &List, new: &List) -> bool {
         let known = self.changes.len();
         let by_id = |list: &List| -> BTreeMap<String, Node> {
-            let named = |item: &Node| (flag_id(item).to_owned(), item.clone());
+            let named = |item: &Node| (item.flag_id().to_owned(), item.clone());
             list.items.iter().map(named).collect()
         };
         let (old, new) = (by_id(old), by_id(new));
@@ -317,20 +317,6 @@ impl Differ {
 /// True for what is told by what is in it. An empty table has nothing in it, and is told as a value.
 fn is_branch(node: &Node) -> bool {
     matches!(node, Node::Table(table) if !table.is_empty())
-}
-
-fn is_flags(list: &List) -> bool {
-    list.origin.as_ref().is_some_and(|origin| origin.flag)
-}
-
-fn flag_id(flag: &Node) -> &str {
-    match flag {
-        Node::Table(table) => match table.get("id") {
-            Some(Node::Leaf(leaf)) => leaf.text().unwrap_or_default(),
-            _ => "",
-        },
-        _ => "",
-    }
 }
 
 fn same(old: &Node, new: &Node) -> bool {

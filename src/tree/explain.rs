@@ -200,6 +200,8 @@ fn sole_origin(node: &Node) -> Option<&Arc<Origin>> {
     let same = |other: &Node| sole_origin(other).is_some_and(|other| Arc::ptr_eq(first, other));
     let sole = match node {
         Node::Leaf(_) => true,
+        // The list of flags has its first flag's origin, for want of one of its own.
+        Node::List(list) if list.is_flags() => list.items.iter().all(same),
         Node::List(list) => list.origin.is_some() || list.items.iter().all(same),
         Node::Table(table) => table.members.iter().all(|(_, node)| same(node)),
     };

@@ -132,6 +132,31 @@ impl Node {
             })
         )
     }
+
+    /// The id of a feature flag.
+    fn flag_id(&self) -> &str {
+        match self {
+            Self::Table(table) => match table.get("id") {
+                Some(Self::Leaf(leaf)) => leaf.text().unwrap_or_default(),
+                _ => "",
+            },
+            _ => "",
+        }
+    }
+}
+
+impl List {
+    /// True for the list of feature flags.
+    fn is_flags(&self) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin.flag)
+    }
+
+    /// What is behind `.id` or `.id.name` in a list of flags. An id may hold dots, and begin like another.
+    fn find_flag(&self, rest: &str) -> Option<&Node> {
+        let rest = rest.strip_prefix('.').filter(|_| self.is_flags())?;
+        let mut flags = self.items.iter();
+        flags.find_map(|flag| find_behind(flag, rest.strip_prefix(flag.flag_id())?))
+    }
 }
 
 impl Table {
@@ -158,7 +183,8 @@ impl Tree {
         self.leaves
     }
 
-    /// The node at a path such as `db.hosts[0]`. Names that hold dots themselves are found too.
+    /// The node at a path such as `db.hosts[0]`. Names that hold dots themselves are found too; a feature flag is found by
+    /// its place and by its id.
     fn find(&self, path: &str) -> Option<&Node> {
         find_in_table(&self.root, path)
     }
@@ -185,6 +211,9 @@ fn find_behind<'t>(node: &'t Node, rest: &str) -> Option<&'t Node> {
         _ if rest.is_empty() => Some(node),
         Node::Table(table) => find_in_table(table, rest.strip_prefix('.')?),
         Node::List(list) => {
+            if let Some(found) = list.find_flag(rest) {
+                return Some(found);
+            }
             let (index, rest) = match rest.strip_prefix('[') {
                 Some(rest) => rest.split_once(']')?,
                 None => {

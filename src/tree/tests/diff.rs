@@ -112,26 +112,8 @@ fn a_rotated_secret_is_told_from_a_written_setting() {
 
 #[test]
 fn flags_by_id() {
-    let tree = |flags: &[(&str, bool)]| {
-        let given: Vec<Given> = flags.iter().map(|(id, _)| text(id, "")).collect();
-        let jsons: Vec<serde_json::Value> = flags
-            .iter()
-            .map(|(id, enabled)| serde_json::json!({"id": id, "enabled": enabled}))
-            .collect();
-        let flags: Vec<Flag<'_>> = given
-            .iter()
-            .zip(&jsons)
-            .map(|(given, json)| Flag {
-                selected: &given.selected,
-                json,
-            })
-            .collect();
-        assemble("contoso", [], &flags, &Shape::default())
-            .unwrap()
-            .0
-    };
-    let old = tree(&[("Beta", true), ("Gone", true), ("Same", true)]);
-    let new = tree(&[("Same", true), ("Beta", false), ("New", true)]);
+    let old = flags(&[("Beta", true), ("Gone", true), ("Same", true)]);
+    let new = flags(&[("Same", true), ("Beta", false), ("New", true)]);
     let changes = Tree::diff(&old, &new);
     assert_eq!(
         changes.to_string(),
@@ -140,7 +122,7 @@ fn flags_by_id() {
     );
     assert!(changes.iter().all(|change| change.cause() == Cause::Flag));
     assert_eq!(Tree::diff(&grow(&[]), &old).added().count(), 3);
-    let turned = tree(&[("Same", true), ("Beta", true), ("Gone", true)]);
+    let turned = flags(&[("Same", true), ("Beta", true), ("Gone", true)]);
     let all = "~feature_management.feature_flags";
     assert_eq!(Tree::diff(&old, &turned).to_string(), all);
     assert!(Tree::diff(&old, &old).is_empty());

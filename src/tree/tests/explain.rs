@@ -116,3 +116,24 @@ fn names_with_dots_are_found() {
         assert_eq!(tree.explain(path).unwrap().setting().key(), key);
     }
 }
+
+/// As changes name them.
+#[test]
+fn flags_are_found_by_their_ids() {
+    let all = "feature_management.feature_flags";
+    let tree = flags(&[("Beta", true), ("Beta.v2", true), ("7", true)]);
+    for (path, key) in [
+        ("Beta", "Beta"),
+        ("Beta.enabled", "Beta"),
+        ("Beta.v2", "Beta.v2"),
+        ("Beta.v2.enabled", "Beta.v2"),
+        ("7", "7"),
+        ("1", "Beta.v2"),
+    ] {
+        let path = format!("{all}.{path}");
+        assert_eq!(tree.explain(&path).unwrap().setting().key(), key, "{path}");
+    }
+    assert!(tree.explain(&format!("{all}.Bet")).is_none());
+    assert!(tree.explain(all).is_none(), "it is several settings");
+    assert!(flags(&[("Beta", true)]).explain(all).is_some());
+}

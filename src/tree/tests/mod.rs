@@ -125,3 +125,23 @@ pub(crate) fn config(given: &[Given]) -> config::Config {
     let builder = config::Config::builder().add_source(Layer(Arc::new(grow(given))));
     builder.build().unwrap()
 }
+
+/// A tree of feature flags alone, by id.
+fn flags(flags: &[(&str, bool)]) -> Tree {
+    let given: Vec<Given> = flags.iter().map(|(id, _)| text(id, "")).collect();
+    let jsons: Vec<serde_json::Value> = flags
+        .iter()
+        .map(|(id, enabled)| serde_json::json!({"id": id, "enabled": enabled}))
+        .collect();
+    let flags: Vec<Flag<'_>> = given
+        .iter()
+        .zip(&jsons)
+        .map(|(given, json)| Flag {
+            selected: &given.selected,
+            json,
+        })
+        .collect();
+    assemble("contoso", [], &flags, &Shape::default())
+        .unwrap()
+        .0
+}
