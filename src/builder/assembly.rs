@@ -5,7 +5,7 @@ use std::sync::Arc;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
 
-use super::{AppConfigurationBuilder, Bounds, Credential, both};
+use super::{AppConfigurationBuilder, Credential, both};
 use crate::credential::{CachedCredential, DefaultAzureCredential, identity_origins};
 use crate::error::{Error, Result};
 use crate::load::Pipeline;
@@ -33,7 +33,7 @@ impl AppConfigurationBuilder {
         options.load_balancing = self.load_balancing;
         options.limits = LoadLimits {
             bytes: self.limits.load,
-            ..LoadLimits::default()
+            settings: self.limits.settings,
         };
         options.deadline = self.limits.load_time;
         options.strict_flags = self.strict_flags;
@@ -71,6 +71,7 @@ impl AppConfigurationBuilder {
             .take()
             .unwrap_or_else(|| vec![":".to_owned()]);
         let prefixes = std::mem::take(&mut self.prefixes);
+        shape.limits.leaves = shape.limits.leaves.max(self.limits.settings);
         shape.keys = KeyRules::new(boxed(prefixes), boxed(separators), shape.keys.case)?;
         shape.selectors = self
             .selectors
@@ -165,20 +166,5 @@ impl AppConfigurationBuilder {
             ));
         }
         Ok((endpoints, credential))
-    }
-}
-
-impl Bounds {
-    /// Nothing fits into nothing.
-    fn check(self) -> Result<()> {
-        if self.page == 0 || self.load == 0 {
-            return Err(Error::option(
-                "limits(): a bound of no bytes lets nothing in",
-            ));
-        }
-        if self.answer_time.is_zero() || self.load_time.is_zero() {
-            return Err(Error::option("timeouts(): no time at all is too little"));
-        }
-        Ok(())
     }
 }

@@ -38,8 +38,8 @@ pub(super) async fn check_lists(
     scope: Scope,
     limits: LoadLimits,
 ) -> Result<(Vec<Arc<List>>, bool)> {
-    // A page whose start has moved may arrive twice, as what it was and as what it is. What comes of it is weighed at the end.
-    let budget = Budget::new(limits.doubled());
+    // A page whose start has moved may arrive twice. What comes of it is weighed at the end.
+    let budget = Budget::of_a_check(limits);
     let mut checked: Vec<Checked> = vec![Checked::new(); known.lists().len()];
     let jobs = jobs(selection, known, scope);
     // The first answer shows whether the endpoint is there at all; only then does the rest set out.
@@ -151,7 +151,7 @@ async fn renew(
     if checked.is_empty() {
         return look_again_for_missing(client, query, known, budget).await;
     }
-    let mut chain = Chain::default();
+    let mut chain = Chain::within(budget);
     let mut start: Option<Box<str>> = None;
     loop {
         let page = match checked.get(&start) {

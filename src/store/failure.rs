@@ -151,11 +151,13 @@ pub(super) fn is_gone(error: &Error) -> bool {
 }
 
 /// True if another endpoint of the same store may do better. Without a token no request was sent, to this endpoint or
-/// any other: that is no endpoint's fault.
+/// any other: that is no endpoint's fault. Nor is it one's fault that all settings together are too large: they are so
+/// everywhere. Only a single answer that is too large, which has what refused it as its source, may be an odd one.
 pub(super) fn is_failoverable(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Credential => error.status().is_some(),
-        ErrorKind::Forbidden | ErrorKind::Protocol | ErrorKind::TooLarge => true,
+        ErrorKind::Forbidden | ErrorKind::Protocol => true,
+        ErrorKind::TooLarge => std::error::Error::source(error).is_some(),
         _ => is_retriable(error),
     }
 }

@@ -260,15 +260,20 @@ impl Attempts<'_> {
     }
 
     /// Does the work at an endpoint, in its share of the time: one that is merely slow must leave some for those
-    /// that come after it. `None` if it failed and the next one should be tried.
+    /// that come after it. That is half of what is left, however many they are: sixteen replicas that discovery found
+    /// must not make a load too long for each of them that is well within the time of one. The last one gets the rest.
+    /// `None` if it failed and the next one should be tried.
     pub(super) async fn at<T>(
         &mut self,
         member: &Member,
         work: impl Future<Output = Result<T>>,
     ) -> Result<Option<T>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let sharing = u32::try_from(self.members.len() + 1).unwrap_or(u32::MAX);
-        let error = match tokio::time::timeout(left / sharing, work).await {
+        let share = match self.members.len() {
+            0 => left,
+            _ => left / 2,
+        };
+        let error = match tokio::time::timeout(share, work).await {
             Ok(Ok(done)) => {
                 self.fleet.succeeded(member);
                 return Ok(Some(done));

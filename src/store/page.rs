@@ -15,8 +15,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::setting::ConfigurationSetting;
 
 const LINK: HeaderName = HeaderName::from_static("link");
-/// Pages of one list. A thousand full pages hold the 100,000 settings that a load may have.
+/// Pages of one list. A thousand full pages hold the 100,000 settings that a load may have unless told otherwise.
 const MOST_PAGES: usize = 1_000;
+/// Settings of a full page of the service.
+const FULL_PAGE: usize = 100;
 
 /// One page, and what is needed to ask whether it is still the same.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +69,12 @@ pub(crate) struct LoadLimits {
 }
 
 impl LoadLimits {
-    pub(super) fn doubled(self) -> Self {
+    /// Pages of one list: a thousand, or as many as the settings fill.
+    fn pages(self) -> usize {
+        self.settings.div_ceil(FULL_PAGE).max(MOST_PAGES)
+    }
+
+    fn doubled(self) -> Self {
         Self {
             bytes: self.bytes.saturating_mul(2),
             settings: self.settings.saturating_mul(2),
@@ -90,6 +97,8 @@ pub(super) struct Budget {
     bytes: AtomicUsize,
     settings: AtomicUsize,
     limits: LoadLimits,
+    /// Pages of one list.
+    pages: usize,
 }
 
 impl Budget {
@@ -98,6 +107,15 @@ impl Budget {
             bytes: AtomicUsize::new(0),
             settings: AtomicUsize::new(0),
             limits,
+            pages: limits.pages(),
+        }
+    }
+
+    /// For a check, in which every page may arrive as what it was and as what it is.
+    pub(super) fn of_a_check(limits: LoadLimits) -> Self {
+        Self {
+            limits: limits.doubled(),
+            ..Self::new(limits)
         }
     }
 
@@ -155,8 +173,9 @@ fn parse(
     body: &Bytes,
     budget: &Budget,
 ) -> Result<Page> {
+    budget.spend(body.len(), 0)?;
     let parsed = list_page(body)?;
-    budget.spend(body.len(), parsed.items.len())?;
+    budget.spend(0, parsed.items.len())?;
     let next = next_page(parsed.next_link.as_deref(), headers, url)?;
     if next.is_some() && next.as_deref() == start {
         return Err(looping());
@@ -201,20 +220,29 @@ fn page_etag(headers: &Headers, page: &ListPage) -> Option<Box<str>> {
 }
 
 /// Takes pages in order and refuses a list that never ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Chain {
     pages: Vec<Arc<Page>>,
     seen: std::collections::HashSet<Box<str>>,
+    most: usize,
 }
 
 impl Chain {
+    pub(super) fn within(budget: &Budget) -> Self {
+        Self {
+            pages: Vec::new(),
+            seen: std::collections::HashSet::new(),
+            most: budget.pages,
+        }
+    }
+
     /// Adds a page; the continuation to go on from, or `None` after the last page.
     pub(super) fn push(&mut self, page: Arc<Page>) -> Result<Option<Box<str>>> {
         let next = page.next.clone();
         let last_and_empty = next.is_none() && page.items.is_empty();
         self.pages.push(page);
-        if self.pages.len() > MOST_PAGES && !last_and_empty {
-            let message = format!("a list has more than {MOST_PAGES} pages");
+        if self.pages.len() > self.most && !last_and_empty {
+            let message = format!("a list has more than {} pages", self.most);
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         if let Some(next) = &next
@@ -244,7 +272,7 @@ pub(super) async fn read_pages(
     budget: &Budget,
     arrived: &(dyn Fn(&Page) + Send + Sync),
 ) -> Result<Vec<Arc<Page>>> {
-    let mut chain = Chain::default();
+    let mut chain = Chain::within(budget);
     let mut start: Option<Box<str>> = None;
     loop {
         let page = read_new_page(client, target, start.as_deref(), budget).await?;

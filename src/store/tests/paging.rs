@@ -3,9 +3,9 @@
 use config_azure_emulator::{Fault, Route};
 
 use super::scripted::Reply;
-use super::{World, scripted, shown};
+use super::{World, scripted, scripted_with, shown};
 use crate::error::ErrorKind;
-use crate::store::{LoadLimits, Scope};
+use crate::store::{LoadLimits, Scope, StoreOptions};
 
 fn page(items: &str, next: &str) -> Reply {
     let body = format!("{{\"items\":[{items}],\"@nextLink\":\"{next}\"}}");
@@ -83,8 +83,18 @@ async fn f19_more_settings_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn f19_a_hundred_thousand_settings() {
     let most = 100_000;
-    for (settings, fits) in [(most, true), (most + 1, false)] {
-        let (_, store) = scripted(&[], move |seen| {
+    // The last one has more than 1,000 pages.
+    for (settings, limit, fits) in [
+        (most, most, true),
+        (most + 1, most, false),
+        (most + 201, most + 201, true),
+    ] {
+        let limits = LoadLimits {
+            settings: limit,
+            ..LoadLimits::default()
+        };
+        let change = |options: &mut StoreOptions| options.limits = limits;
+        let (_, store) = scripted_with(&[], change, move |seen| {
             let start = seen.line.split_once("after=").map_or(0, |(_, rest)| {
                 rest.split('&').next().unwrap().parse::<usize>().unwrap()
             });
@@ -99,7 +109,7 @@ async fn f19_a_hundred_thousand_settings() {
         });
         let outcome = store.load(&|_| {}).await;
         match fits {
-            true => assert_eq!(outcome.unwrap().settings().winners().len(), most),
+            true => assert_eq!(outcome.unwrap().settings().winners().len(), settings),
             false => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::TooLarge),
         }
     }
