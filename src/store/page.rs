@@ -1,7 +1,7 @@
 //! Reading pages, one after the other, within bounds.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::http::Url;
 use azure_core::http::headers::{ETAG, HeaderName, Headers};
@@ -21,14 +21,13 @@ const MOST_PAGES: usize = 1_000;
 const FULL_PAGE: usize = 100;
 
 /// One page, and what is needed to ask whether it is still the same.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Page {
     /// The continuation that led to it; `None` for the first.
     pub(super) start: Option<Box<str>>,
     /// The continuation that leads on; `None` for the last.
     pub(super) next: Option<Box<str>>,
-    /// The page's ETag, byte for byte as the service wrote it.
-    pub(super) etag: Option<Box<str>>,
+    etag: PageEtag,
     pub(super) items: Vec<Arc<ConfigurationSetting>>,
     /// The length of its text.
     pub(super) bytes: usize,
@@ -47,15 +46,54 @@ impl Page {
         Self {
             start: self.start.clone(),
             next: Some(next),
-            etag: self.etag.clone(),
+            etag: PageEtag::new(self.etag()),
             items: self.items.clone(),
             bytes: self.bytes,
+        }
+    }
+
+    /// The page's ETag, byte for byte as the service wrote it.
+    pub(super) fn etag(&self) -> Option<Arc<str>> {
+        self.etag.get()
+    }
+
+    /// Takes over the ETag that the same content has by now. It is what to ask with, and no part of what is known: so it
+    /// changes in place, and whoever holds the page, published or not, asks with it from then on.
+    pub(super) fn renew_etag(&self, newer: &Self) {
+        if let Some(etag) = newer.etag() {
+            self.etag.set(etag);
         }
     }
 
     /// True if it holds the same settings and leads to the same place, whatever its own ETag says.
     pub(super) fn same_content(&self, other: &Self) -> bool {
         self.next == other.next && self.items == other.items
+    }
+}
+
+/// Two pages are the same if they bring the same, whatever their ETags say.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.start == other.start && self.same_content(other)
+    }
+}
+
+/// An ETag that can be replaced.
+#[derive(Debug)]
+struct PageEtag(Mutex<Option<Arc<str>>>);
+
+impl PageEtag {
+    fn new(etag: Option<Arc<str>>) -> Self {
+        Self(Mutex::new(etag))
+    }
+
+    fn get(&self) -> Option<Arc<str>> {
+        let etag = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        etag.clone()
+    }
+
+    fn set(&self, etag: Arc<str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(etag);
     }
 }
 
@@ -183,7 +221,7 @@ fn parse(
     Ok(Page {
         start: start.map(Into::into),
         next,
-        etag: page_etag(headers, &parsed),
+        etag: PageEtag::new(page_etag(headers, &parsed)),
         items: parsed.items,
         bytes: body.len(),
     })
@@ -209,7 +247,7 @@ pub(super) async fn read_new_page(
 }
 
 /// The header as it is; without one, the ETag of the body in quotes.
-fn page_etag(headers: &Headers, page: &ListPage) -> Option<Box<str>> {
+fn page_etag(headers: &Headers, page: &ListPage) -> Option<Arc<str>> {
     if let Some(header) = headers.get_optional_str(&ETAG) {
         let etag = header.trim();
         return (!etag.is_empty()).then(|| etag.into());

@@ -1,5 +1,7 @@
 //! Lists that lead astray, have odd ETags, or change while they are read.
 
+use std::sync::{Arc, Mutex};
+
 use config_azure_emulator::{Fault, Route};
 
 use super::scripted::Reply;
@@ -187,6 +189,34 @@ async fn f16_a_missing_weak_or_garbage_etag_costs_reading_and_nothing_else() {
             .unwrap()
             .unwrap();
         assert_eq!(shown(&new), ["a=2"]);
+    }
+}
+
+/// A page whose ETag moves although nothing on it does: one answer of 200, no change, and the next check asks with the
+/// new ETag, also where the walk is an older one.
+#[tokio::test(start_paused = true)]
+async fn f16_an_etag_that_moves_alone_is_taken_over() {
+    let current = Arc::new(Mutex::new("\"one\""));
+    let now = Arc::clone(&current);
+    let item = r#"{"key":"a","value":"1","etag":"e"}"#;
+    let (transport, store) = scripted(&[], move |seen| {
+        let etag = *now.lock().unwrap();
+        match seen.header("if-none-match") == Some(etag) {
+            true => Reply::status(304, &[]),
+            false => Reply::list(item, &[("etag", etag)]),
+        }
+    });
+    let walk = store.load(&|_| {}).await.unwrap();
+    transport.take();
+    *current.lock().unwrap() = "\"two\"";
+    for etag in ["\"one\"", "\"two\"", "\"two\""] {
+        assert!(store.check(&walk, Scope::Both).await.unwrap().is_none());
+        let seen = transport.take();
+        let sent: Vec<_> = seen
+            .iter()
+            .map(|seen| seen.header("if-none-match"))
+            .collect();
+        assert_eq!(sent, [Some(etag)]);
     }
 }
 
