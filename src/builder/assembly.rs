@@ -54,11 +54,16 @@ impl AppConfigurationBuilder {
         let store = Store::new(options, Arc::clone(&guard), Arc::clone(&self.clock))?;
 
         let policy = guard.policy().clone();
-        let allow = move |origin: Origin| policy.allow(origin, HostKind::Vault);
+        let permit = move |origin: Origin| policy.permit(origin, HostKind::Vault);
         let token = token.map(|token| token as Arc<dyn TokenCredential>);
         let interval = self.refresh.interval();
-        let references =
-            References::new(self.key_vault, token, guard, allow, Arc::clone(&self.clock))?;
+        let references = References::new(
+            self.key_vault,
+            token,
+            guard,
+            permit,
+            Arc::clone(&self.clock),
+        )?;
         let publication = Publication::new(self.clock, interval);
         Ok(Pipeline::new(&first, store, references, shape, publication))
     }

@@ -18,6 +18,8 @@ pub(super) enum Scheme {
     Anonymous,
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const CORRELATION_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 const WWW_AUTHENTICATE: HeaderName = HeaderName::from_static("www-authenticate");
 
 /// An answer whose status is an error.
@@ -48,6 +50,12 @@ pub(super) fn from_status(
         .with_status(status);
     if let Some(code) = problem_code(body) {
         error = error.with_code(&code);
+    }
+    let id = [REQUEST_ID, CORRELATION_REQUEST_ID]
+        .iter()
+        .find_map(|name| headers.get_optional_str(name));
+    if let Some(id) = id {
+        error = error.with_request_id(id);
     }
     match retry_after(headers, now) {
         Some(delay) => error.with_retry_after(delay),

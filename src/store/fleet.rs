@@ -11,6 +11,7 @@ use super::failure::is_failoverable;
 use super::retry::LONGEST_PAUSE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::{Instant, later};
+use crate::transport::Permit;
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(30);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
@@ -33,16 +34,27 @@ impl Health {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) client: EndpointClient,
-    pub(super) discovered: bool,
+    discovered: bool,
     health: Mutex<Health>,
+    /// A discovered one may be asked as long as it is here, or at work.
+    _permit: Option<Permit>,
 }
 
 impl Member {
-    pub(super) fn new(client: EndpointClient, discovered: bool) -> Arc<Self> {
+    pub(super) fn configured(client: EndpointClient) -> Arc<Self> {
+        Self::new(client, false, None)
+    }
+
+    pub(super) fn discovered(client: EndpointClient, permit: Option<Permit>) -> Arc<Self> {
+        Self::new(client, true, permit)
+    }
+
+    fn new(client: EndpointClient, discovered: bool, permit: Option<Permit>) -> Arc<Self> {
         Arc::new(Self {
             client,
             discovered,
             health: Mutex::new(Health::default()),
+            _permit: permit,
         })
     }
 
@@ -144,7 +156,7 @@ impl Fleet {
     pub(super) fn set_discovered(
         &self,
         endpoints: Vec<Endpoint>,
-        make: impl Fn(Endpoint) -> EndpointClient,
+        make: impl Fn(Endpoint) -> Arc<Member>,
     ) {
         let mut discovered = self
             .discovered
@@ -157,7 +169,7 @@ impl Fleet {
                 continue;
             }
             let at_hand = known.iter().find(is_at).cloned();
-            let member = at_hand.unwrap_or_else(|| Member::new(make(endpoint), true));
+            let member = at_hand.unwrap_or_else(|| make(endpoint));
             discovered.push(member);
         }
     }

@@ -154,7 +154,7 @@ impl Store {
         let client = |endpoint| EndpointClient::new(endpoint, Arc::clone(&shared));
         let members = options.endpoints.into_iter();
         let members = members
-            .map(|endpoint| Member::new(client(endpoint), false))
+            .map(|endpoint| Member::configured(client(endpoint)))
             .collect();
         Ok(Self {
             fleet: Fleet::new(members, options.load_balancing),

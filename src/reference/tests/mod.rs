@@ -70,9 +70,9 @@ fn over(
 ) -> References {
     let hosts = HostPolicy::new();
     let transport = Guard::new(transport, hosts.clone(), Limits::default());
-    let allow = move |origin| hosts.allow(origin, HostKind::Vault);
+    let permit = move |origin| hosts.permit(origin, HostKind::Vault);
     let clock = Arc::new(EmulatorClock(emulator.clock()));
-    References::new(options, Some(credential), transport, allow, clock).unwrap()
+    References::new(options, Some(credential), transport, permit, clock).unwrap()
 }
 
 fn setting(key: &str, uri: &str) -> ConfigurationSetting {

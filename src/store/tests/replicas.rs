@@ -1,6 +1,7 @@
 //! Failover, backoff, load balancing.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use config_azure_emulator::{Emulator, Fault, Route, StoreHandle};
 
 use super::scripted::{Reply, Scripted};
 use super::{Notes, over, shown, token};
-use crate::error::ErrorKind;
+use crate::credential::CachedCredential;
+use crate::error::{Error, ErrorKind};
 use crate::setting::Label;
 use crate::store::{LoadLimits, Scope, Sentinel, Store, StoreCredential, StoreOptions};
 
@@ -339,12 +341,27 @@ impl TokenCredential for NoToken {
     }
 }
 
-/// Whoever has no token has none for any endpoint.
-#[tokio::test(start_paused = true)]
-async fn a_credential_that_fails_is_no_endpoints_fault() {
+/// A credential that never answers, and how often it was asked.
+#[derive(Debug, Default)]
+struct Silent(AtomicUsize);
+
+#[async_trait::async_trait]
+impl TokenCredential for Silent {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+}
+
+/// Loads with a credential that gives no token: no endpoint is asked, and none is held to have failed.
+async fn load_without_a_token(credential: Arc<dyn TokenCredential>) -> Error {
     let transport = Scripted::new(None, |_| panic!("no request without a token"));
     let credential = StoreCredential::Token {
-        credential: Arc::new(NoToken),
+        credential,
         audience: None,
         rejected: None,
     };
@@ -352,6 +369,7 @@ async fn a_credential_that_fails_is_no_endpoints_fault() {
     let store = over(transport, &credential, &endpoints, &[], |_| {});
     let error = store.load(&|_| {}).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credential);
+    assert_eq!(error.status(), None);
     assert!(!error.to_string().contains("other endpoints"), "{error}");
     let status = store.endpoint_status();
     assert!(
@@ -359,4 +377,29 @@ async fn a_credential_that_fails_is_no_endpoints_fault() {
             .iter()
             .all(|one| one.failures == 0 && one.backs_off_for.is_none())
     );
+    error
+}
+
+/// Whoever has no token has none for any endpoint.
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_fails_is_no_endpoints_fault() {
+    load_without_a_token(Arc::new(NoToken)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_hangs_is_no_endpoints_fault() {
+    for cached in [true, false] {
+        let silent = Arc::new(Silent::default());
+        let start = tokio::time::Instant::now();
+        let error = match cached {
+            true => load_without_a_token(CachedCredential::new(silent.clone())).await,
+            false => load_without_a_token(silent.clone()).await,
+        };
+        assert_eq!(silent.0.load(Ordering::Relaxed), 1, "not asked again");
+        assert!(start.elapsed() < Duration::from_secs(40));
+        // The cache has the first word.
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let told = cause.is_some_and(|cause| cause.contains("within 30 seconds"));
+        assert_eq!(told, cached, "{error}");
+    }
 }
