@@ -69,6 +69,18 @@ fn over(
     credential: Arc<dyn TokenCredential>,
 ) -> References {
     let hosts = HostPolicy::new();
+    among(&hosts, emulator, transport, options, credential)
+}
+
+/// The same, with the hosts that may be asked at hand.
+fn among(
+    hosts: &HostPolicy,
+    emulator: &Emulator,
+    transport: Arc<dyn HttpClient>,
+    options: KeyVaultOptions,
+    credential: Arc<dyn TokenCredential>,
+) -> References {
+    let hosts = hosts.clone();
     let transport = Guard::new(transport, hosts.clone(), Limits::default());
     let permit = move |origin| hosts.permit(origin, HostKind::Vault);
     let clock = Arc::new(EmulatorClock(emulator.clock()));
