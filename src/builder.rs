@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
@@ -22,9 +21,11 @@ use crate::transport::HttpHook;
 use crate::tree::{Conflict, KeyCase, KeyPath, Nulls, Shape};
 
 mod assembly;
+mod bounds;
 mod env;
 mod options;
 
+use bounds::Bounds;
 pub use options::{AppConfigurationOptions, SelectorOptions};
 
 /// Turns the store off, as with the official .NET provider.
@@ -81,15 +82,6 @@ enum Credential {
     Anonymous,
 }
 
-/// Bounds of one answer of the store, and of one load: bytes after decompression, and time.
-#[derive(Clone, Copy)]
-struct Bounds {
-    page: usize,
-    load: usize,
-    answer_time: Duration,
-    load_time: Duration,
-}
-
 impl Default for AppConfigurationBuilder {
     fn default() -> Self {
         Self {
@@ -108,12 +100,7 @@ impl Default for AppConfigurationBuilder {
             startup: StartupOptions::new(),
             load_balancing: false,
             replica_discovery: false,
-            limits: Bounds {
-                page: 16 << 20,
-                load: 64 << 20,
-                answer_time: Duration::from_secs(15),
-                load_time: Duration::from_secs(100),
-            },
+            limits: Bounds::default(),
             hook: None,
             transport: None,
             clock: Arc::new(SystemClock),
@@ -267,24 +254,6 @@ impl AppConfigurationBuilder {
     #[cfg(feature = "replica_discovery")]
     pub fn replica_discovery(mut self, on: bool) -> Self {
         self.replica_discovery = on;
-        self
-    }
-
-    /// The most bytes of one page and of one whole load, after decompression. Default 16 MiB and 64 MiB.
-    pub fn limits(mut self, page: usize, load: usize) -> Self {
-        self.limits.page = page;
-        self.limits.load = load;
-        self
-    }
-
-    /// The most time for one answer of the store, and for one whole load or check on all its endpoints together.
-    /// Default 15 s and 100 s.
-    ///
-    /// The first load is bounded by [`StartupOptions::deadline`] as well, which covers the vaults too. For answers of a
-    /// vault see [`KeyVaultOptions::timeout`].
-    pub fn timeouts(mut self, answer: Duration, load: Duration) -> Self {
-        self.limits.answer_time = answer;
-        self.limits.load_time = load;
         self
     }
 

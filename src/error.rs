@@ -112,6 +112,7 @@ struct Context {
     path: Option<String>,
     status: Option<u16>,
     code: Option<String>,
+    request_id: Option<String>,
     retry_after: Option<Duration>,
 }
 
@@ -193,6 +194,12 @@ impl Error {
         self
     }
 
+    /// The service's own id of the request. Whatever is not a plain word is dropped.
+    pub(crate) fn with_request_id(mut self, id: &str) -> Self {
+        self.inner().context.request_id = Some(word(id)).filter(|id| !id.is_empty());
+        self
+    }
+
     pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
         self.inner().context.retry_after = Some(delay);
         self
@@ -246,6 +253,13 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.context.status
+    }
+
+    /// The store's own id of the request that it answered with an error status (the header `x-ms-request-id`): what
+    /// Microsoft's support asks for.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.context.request_id.as_deref()
     }
 
     /// How long the service asked to wait, as it said it (the caller caps it).

@@ -17,7 +17,7 @@ use crate::store::{
     Endpoint, LookupFailed, Selection, SrvLookup, SrvRecord, Store, StoreCredential, StoreOptions,
 };
 use crate::time::FollowingClock;
-use crate::transport::{Guard, HostPolicy, Limits};
+use crate::transport::{Guard, HostKind, HostPolicy, Limits};
 use crate::tree::Shape;
 
 const PRIMARY: &str = "contoso.azconfig.io";
@@ -74,10 +74,12 @@ fn handle(emulator: &Emulator, names: Names) -> AppConfiguration {
     options.discovery = Some(Arc::new(names));
     let clock = Arc::new(FollowingClock::new());
     let transport: Arc<dyn HttpClient> = emulator.transport();
-    let guard = Guard::new(transport, HostPolicy::new(), Limits::default());
+    let hosts = HostPolicy::new();
+    let guard = Guard::new(transport, hosts.clone(), Limits::default());
     let store = Store::new(options, Arc::clone(&guard), clock.clone()).unwrap();
     let vaults = KeyVaultOptions::new();
-    let references = References::new(vaults, None, guard, |_| {}, clock.clone()).unwrap();
+    let permit = move |origin| hosts.permit(origin, HostKind::Vault);
+    let references = References::new(vaults, None, guard, permit, clock.clone()).unwrap();
     let publication = Publication::new(clock, Duration::from_secs(30));
     let pipeline = Pipeline::new(&endpoint, store, references, Shape::default(), publication);
     AppConfiguration::new(pipeline, StartupOptions::new(), RefreshOptions::new(), true)

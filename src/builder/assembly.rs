@@ -5,7 +5,7 @@ use std::sync::Arc;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::HttpClient;
 
-use super::{AppConfigurationBuilder, Bounds, Credential, both};
+use super::{AppConfigurationBuilder, Credential, both};
 use crate::credential::{CachedCredential, DefaultAzureCredential, identity_origins};
 use crate::error::{Error, Result};
 use crate::load::Pipeline;
@@ -33,7 +33,7 @@ impl AppConfigurationBuilder {
         options.load_balancing = self.load_balancing;
         options.limits = LoadLimits {
             bytes: self.limits.load,
-            ..LoadLimits::default()
+            settings: self.limits.settings,
         };
         options.deadline = self.limits.load_time;
         options.strict_flags = self.strict_flags;
@@ -54,11 +54,16 @@ impl AppConfigurationBuilder {
         let store = Store::new(options, Arc::clone(&guard), Arc::clone(&self.clock))?;
 
         let policy = guard.policy().clone();
-        let allow = move |origin: Origin| policy.allow(origin, HostKind::Vault);
+        let permit = move |origin: Origin| policy.permit(origin, HostKind::Vault);
         let token = token.map(|token| token as Arc<dyn TokenCredential>);
         let interval = self.refresh.interval();
-        let references =
-            References::new(self.key_vault, token, guard, allow, Arc::clone(&self.clock))?;
+        let references = References::new(
+            self.key_vault,
+            token,
+            guard,
+            permit,
+            Arc::clone(&self.clock),
+        )?;
         let publication = Publication::new(self.clock, interval);
         Ok(Pipeline::new(&first, store, references, shape, publication))
     }
@@ -71,6 +76,7 @@ impl AppConfigurationBuilder {
             .take()
             .unwrap_or_else(|| vec![":".to_owned()]);
         let prefixes = std::mem::take(&mut self.prefixes);
+        shape.limits.leaves = shape.limits.leaves.max(self.limits.settings);
         shape.keys = KeyRules::new(boxed(prefixes), boxed(separators), shape.keys.case)?;
         shape.selectors = self
             .selectors
@@ -165,20 +171,5 @@ impl AppConfigurationBuilder {
             ));
         }
         Ok((endpoints, credential))
-    }
-}
-
-impl Bounds {
-    /// Nothing fits into nothing.
-    fn check(self) -> Result<()> {
-        if self.page == 0 || self.load == 0 {
-            return Err(Error::option(
-                "limits(): a bound of no bytes lets nothing in",
-            ));
-        }
-        if self.answer_time.is_zero() || self.load_time.is_zero() {
-            return Err(Error::option("timeouts(): no time at all is too little"));
-        }
-        Ok(())
     }
 }

@@ -43,6 +43,7 @@ impl Error {
             context.status.map(|status| status.to_string()).as_deref(),
         )?;
         names.add("code", context.code.as_deref())?;
+        names.add("request id", context.request_id.as_deref())?;
         names.close()?;
         for failure in &self.0.failures {
             write!(f, "{between}{failure}")?;

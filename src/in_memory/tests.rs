@@ -166,3 +166,26 @@ async fn a_warning_tells_by_its_kind_what_became_of_the_setting() {
         "as it is"
     );
 }
+
+/// More than stand on one page.
+#[tokio::test(start_paused = true)]
+async fn a_store_of_several_pages_is_loaded_and_checked() {
+    let (builder, store) = in_memory();
+    for at in 0..10_000 {
+        store.set(&format!("k{at:05}"), "1");
+    }
+    let azure = builder.load().await.unwrap();
+    let count = || azure.loaded().unwrap().len();
+    assert_eq!(count(), 10_000);
+    assert!(!azure.refresh().await.unwrap().is_updated());
+    for at in 10_000..20_001 {
+        store.set(&format!("k{at:05}"), "1");
+    }
+    assert!(azure.refresh().await.unwrap().is_updated());
+    assert_eq!(count(), 20_001);
+    store.set("k00000", "2");
+    assert!(azure.refresh().await.unwrap().is_updated());
+    let all = Config::builder().add_source(azure).build().unwrap();
+    assert_eq!(all.get_string("k00000").unwrap(), "2");
+    assert_eq!(all.get_string("k20000").unwrap(), "1");
+}

@@ -22,6 +22,8 @@ const ETAG: HeaderName = HeaderName::from_static("etag");
 const IF_NONE_MATCH: HeaderName = HeaderName::from_static("if-none-match");
 const RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
 
+/// Settings of one page: as many as there are in most tests, and fewer than the library takes.
+const PAGE_SIZE: usize = 10_000;
 const PAGE: &str = "application/vnd.microsoft.appconfig.kvset+json; charset=utf-8";
 const ITEM: &str = "application/vnd.microsoft.appconfig.kv+json; charset=utf-8";
 const PROBLEM: &str = "application/problem+json; charset=utf-8";
@@ -118,16 +120,25 @@ fn list(state: &State, request: &Request) -> Answer {
     }
     let filter = |name| Filter::parse(&parameter(url, name).unwrap_or_else(|| "*".to_owned()));
     // Nothing here has a tag, so a filter by tag admits nothing.
-    let page = match parameter(url, "tags") {
+    let all = match parameter(url, "tags") {
         Some(_) => Vec::new(),
         None => state.list(&filter("key"), &filter("label")),
     };
-    let etag = page_etag(&page);
+    let after = parameter(url, "after").and_then(|after| after.parse().ok());
+    let rest = all.get(after.unwrap_or(0)..).unwrap_or_default();
+    let page = &rest[..rest.len().min(PAGE_SIZE)];
+    let etag = page_etag(page);
     let items: Vec<Value> = page
         .iter()
         .map(|(place, item)| written(place, item))
         .collect();
-    Answer::json(200, PAGE, json!({ "items": items, "etag": etag })).unless_known(request, &etag)
+    let mut body = json!({ "items": items, "etag": etag });
+    // Behind a full page stands one more, even if it is empty, so that a change of it is seen.
+    if page.len() == PAGE_SIZE {
+        let next = after.unwrap_or(0) + PAGE_SIZE;
+        body["@nextLink"] = json!(format!("/kv?after={next}"));
+    }
+    Answer::json(200, PAGE, body).unless_known(request, &etag)
 }
 
 fn item(state: &State, request: &Request, key: &str) -> Answer {

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::credential::{CachedCredential, CredentialFailure};
 use crate::error::SecretErrorKind;
 use crate::time::WallClock;
+use crate::transport::Permit;
 
 use super::ReferenceId;
 use super::answer;
@@ -30,6 +31,7 @@ pub(super) struct Parts {
     pub(super) places: Arc<Semaphore>,
     pub(super) gate: Arc<Gate>,
     pub(super) timeout: Duration,
+    pub(super) permit: Permit,
 }
 
 pub(super) struct Vault {
@@ -41,6 +43,8 @@ pub(super) struct Vault {
     places: Arc<Semaphore>,
     timeout: Duration,
     clock: Arc<dyn WallClock>,
+    /// Its host may be asked as long as it is here, or read.
+    _permit: Permit,
 }
 
 impl Vault {
@@ -67,6 +71,7 @@ impl Vault {
             places: parts.places,
             timeout: parts.timeout,
             clock: parts.clock,
+            _permit: parts.permit,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::credential::CachedCredential;
 use crate::error::{Error, Result, SecretError, SecretErrorKind};
 use crate::setting::{ConfigurationSetting, ContentKind};
 use crate::time::WallClock;
-use crate::transport::Origin;
+use crate::transport::{Origin, Permit};
 
 use super::audit::Audit;
 use super::cache::Cache;
@@ -48,7 +48,7 @@ struct Inner {
     named: HashMap<Box<str>, VaultOptions>,
     credential: Option<Arc<CachedCredential>>,
     transport: Arc<dyn HttpClient>,
-    allow: Box<dyn Fn(Origin) + Send + Sync>,
+    permit: Box<dyn Fn(Origin) -> Permit + Send + Sync>,
     clock: Arc<dyn WallClock>,
     vaults: Mutex<Vaults>,
     limiter: ReadLimiter,
@@ -60,13 +60,13 @@ const NO_CREDENTIAL: &str = "set `default_credential()`, `credential(..)` or \
     `KeyVaultOptions::credential(..)`";
 
 impl References {
-    /// Checks the options. No I/O. `allow` is told the origin of every vault that passed the policy, before the
-    /// first request to it.
+    /// Checks the options. No I/O. `permit` is told the origin of every vault that passed the policy, before the
+    /// first request to it, and what it gives is held as long as the vault is.
     pub(crate) fn new(
         options: KeyVaultOptions,
         default_credential: Option<Arc<dyn TokenCredential>>,
         transport: Arc<dyn HttpClient>,
-        allow: impl Fn(Origin) + Send + Sync + 'static,
+        permit: impl Fn(Origin) -> Permit + Send + Sync + 'static,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self> {
         let policy = options.validate()?;
@@ -99,7 +99,7 @@ impl References {
             policy,
             named,
             transport,
-            allow: Box::new(allow),
+            permit: Box::new(permit),
             clock,
             vaults: Mutex::default(),
             cache: Cache::default(),
@@ -307,6 +307,14 @@ impl Inner {
         if let Some(audience) = own.and_then(|own| own.audience.clone()) {
             admitted.audience = audience;
         }
+        let no_client = || {
+            ReadFailure::new(SecretErrorKind::InvalidReference)
+                .with_hint("no client for this vault")
+        };
+        let origin = id.parts().vault_url().parse().ok();
+        let origin = origin
+            .and_then(|url| Origin::of(&url))
+            .ok_or_else(no_client)?;
         let parts = Parts {
             credential: self.credential_for(own)?,
             transport: self.transport.clone(),
@@ -317,17 +325,9 @@ impl Inner {
             places: self.limiter.of_vault(host),
             gate: gate_of(&vaults, host),
             timeout: self.options.timeout,
-        };
-        let no_client = || {
-            ReadFailure::new(SecretErrorKind::InvalidReference)
-                .with_hint("no client for this vault")
+            permit: (self.permit)(origin),
         };
         let vault = Vault::new(id, &admitted, parts).map_err(|_| no_client())?;
-        let origin = id.parts().vault_url().parse().ok();
-        let origin = origin
-            .and_then(|url| Origin::of(&url))
-            .ok_or_else(no_client)?;
-        (self.allow)(origin);
         self.audit.used(host);
         let vault = Arc::new(vault);
         vaults.insert(place, vault.clone());

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use azure_core::credentials::TokenCredential;
-use azure_core::error::ErrorKind as AzureErrorKind;
 use azure_core::http::Request;
 use azure_core::http::headers::{AUTHORIZATION, HeaderName, Headers};
 use azure_core::time::{OffsetDateTime, parse_rfc7231, to_rfc7231};
@@ -21,8 +20,9 @@ const DATE: HeaderName = HeaderName::from_static("x-ms-date");
 const CONTENT_HASH: HeaderName = HeaderName::from_static("x-ms-content-sha256");
 const SERVER_DATE: HeaderName = HeaderName::from_static("date");
 
-/// A credential is asked once per request at most, and must answer within this.
-const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
+/// A credential is asked once per request at most, and must answer within this. The cache in front of it gives up after 30
+/// seconds by itself, and then says so in its own words to everybody.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(35);
 /// The service allows 15 minutes; a clock this far off is worth a correction.
 const WORTH_CORRECTING: Duration = Duration::from_secs(5 * 60);
 /// Farther off than this, the server's date is not believed.
@@ -192,27 +192,25 @@ async fn token(
     let token = tokio::time::timeout(TOKEN_TIMEOUT, credential.get_token(&scopes, None))
         .await
         .map_err(|_| {
-            Error::new(ErrorKind::Timeout, "the credential did not answer in time")
-                .with_endpoint(endpoint.as_str())
+            // No request was sent: the endpoint has no part in it.
+            let message = "the credential did not answer in time";
+            Error::new(ErrorKind::Credential, message).with_endpoint(endpoint.as_str())
         })?
         .map_err(|error| refused_token(endpoint, error))?;
     Ok(token.token.secret().to_owned())
 }
 
+/// Whatever the reason, also that the authority cannot be reached, which the cache in front of the credential does not
+/// tell apart: no token is no fault of the store.
 fn refused_token(endpoint: &Endpoint, error: azure_core::Error) -> Error {
-    let (kind, message) = match error.kind() {
-        AzureErrorKind::Connection | AzureErrorKind::Io => (
-            ErrorKind::Unreachable,
-            "no token could be had: the authority cannot be reached",
-        ),
-        _ if error.to_string().contains("AADSTS500011") => (
-            ErrorKind::Credential,
+    let message = match error.to_string().contains("AADSTS500011") {
+        true => {
             "no token could be had: the audience is unknown in this tenant; set the audience of the \
-             store's cloud",
-        ),
-        _ => (ErrorKind::Credential, "no token for the store could be had"),
+             store's cloud"
+        }
+        false => "no token for the store could be had",
     };
-    Error::new(kind, message)
+    Error::new(ErrorKind::Credential, message)
         .with_endpoint(endpoint.as_str())
         .with_source(error)
 }

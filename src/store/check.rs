@@ -38,8 +38,8 @@ pub(super) async fn check_lists(
     scope: Scope,
     limits: LoadLimits,
 ) -> Result<(Vec<Arc<List>>, bool)> {
-    // A page whose start has moved may arrive twice, as what it was and as what it is. What comes of it is weighed at the end.
-    let budget = Budget::new(limits.doubled());
+    // A page whose start has moved may arrive twice. What comes of it is weighed at the end.
+    let budget = Budget::of_a_check(limits);
     let mut checked: Vec<Checked> = vec![Checked::new(); known.lists().len()];
     let jobs = jobs(selection, known, scope);
     // The first answer shows whether the endpoint is there at all; only then does the rest set out.
@@ -122,15 +122,21 @@ async fn check_page(
     budget: &Budget,
 ) -> Result<(usize, Arc<Page>)> {
     let known = job.page;
-    let (start, etag) = (known.start.as_deref(), known.etag.as_deref());
-    let answer = read_page(client, &job.query.target, start, etag, budget).await?;
+    let (start, etag) = (known.start.as_deref(), known.etag());
+    let answer = read_page(client, &job.query.target, start, etag.as_deref(), budget).await?;
     let page = match answer {
         PageAnswer::Found(new) if !new.same_content(known) => Arc::new(new),
+        // The service counts another state of the page, in which nothing is another: nobody is told, but the next check
+        // asks with what is current, or it would get the page anew each time.
+        PageAnswer::Found(new) => {
+            known.renew_etag(&new);
+            Arc::clone(known)
+        }
         // The page is the same, and something has been added behind it.
         PageAnswer::Unchanged(Some(next)) if known.next.as_ref() != Some(&next) => {
             Arc::new(known.leading_to(next))
         }
-        _ => Arc::clone(known),
+        PageAnswer::Unchanged(_) => Arc::clone(known),
     };
     Ok((job.list, page))
 }
@@ -151,7 +157,7 @@ async fn renew(
     if checked.is_empty() {
         return look_again_for_missing(client, query, known, budget).await;
     }
-    let mut chain = Chain::default();
+    let mut chain = Chain::within(budget);
     let mut start: Option<Box<str>> = None;
     loop {
         let page = match checked.get(&start) {

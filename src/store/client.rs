@@ -18,6 +18,7 @@ use super::query::RequestLines;
 use super::retry::{LONGEST_PAUSE, RETRIES, pause};
 use super::sync_token::SyncTokens;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Guard, collected};
 
 const ACCEPT_DATETIME: HeaderName = HeaderName::from_static("accept-datetime");
 const CORRELATION_CONTEXT: HeaderName = HeaderName::from_static("correlation-context");
@@ -32,7 +33,7 @@ const AGENT: &str = concat!("config-azure/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) lines: RequestLines,
-    pub(super) transport: Arc<dyn HttpClient>,
+    pub(super) transport: Arc<Guard>,
     pub(super) authorizer: Authorizer,
     /// How many other endpoints there are.
     pub(super) alternatives: AtomicUsize,
@@ -270,7 +271,7 @@ impl EndpointClient {
             .await
             .map_err(unreachable)?;
         let (status, headers, body) = response.deconstruct();
-        let body = body.collect().await.map_err(unreachable)?;
+        let body = collected(body).await.map_err(unreachable)?;
         if let Some(tokens) = headers.get_optional_str(&SYNC_TOKEN) {
             self.sync_tokens.merge(tokens);
         }

@@ -18,6 +18,8 @@ pub(super) enum Scheme {
     Anonymous,
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const CORRELATION_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 const WWW_AUTHENTICATE: HeaderName = HeaderName::from_static("www-authenticate");
 
 /// An answer whose status is an error.
@@ -48,6 +50,12 @@ pub(super) fn from_status(
         .with_status(status);
     if let Some(code) = problem_code(body) {
         error = error.with_code(&code);
+    }
+    let id = [REQUEST_ID, CORRELATION_REQUEST_ID]
+        .iter()
+        .find_map(|name| headers.get_optional_str(name));
+    if let Some(id) = id {
+        error = error.with_request_id(id);
     }
     match retry_after(headers, now) {
         Some(delay) => error.with_retry_after(delay),
@@ -151,11 +159,13 @@ pub(super) fn is_gone(error: &Error) -> bool {
 }
 
 /// True if another endpoint of the same store may do better. Without a token no request was sent, to this endpoint or
-/// any other: that is no endpoint's fault.
+/// any other: that is no endpoint's fault. Nor is it one's fault that all settings together are too large: they are so
+/// everywhere. Only a single answer that is too large, which has what refused it as its source, may be an odd one.
 pub(super) fn is_failoverable(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Credential => error.status().is_some(),
-        ErrorKind::Forbidden | ErrorKind::Protocol | ErrorKind::TooLarge => true,
+        ErrorKind::Forbidden | ErrorKind::Protocol => true,
+        ErrorKind::TooLarge => std::error::Error::source(error).is_some(),
         _ => is_retriable(error),
     }
 }

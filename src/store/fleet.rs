@@ -11,6 +11,7 @@ use super::failure::is_failoverable;
 use super::retry::LONGEST_PAUSE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::{Instant, later};
+use crate::transport::Permit;
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(30);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(600);
@@ -33,16 +34,27 @@ impl Health {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) client: EndpointClient,
-    pub(super) discovered: bool,
+    discovered: bool,
     health: Mutex<Health>,
+    /// A discovered one may be asked as long as it is here, or at work.
+    _permit: Option<Permit>,
 }
 
 impl Member {
-    pub(super) fn new(client: EndpointClient, discovered: bool) -> Arc<Self> {
+    pub(super) fn configured(client: EndpointClient) -> Arc<Self> {
+        Self::new(client, false, None)
+    }
+
+    pub(super) fn discovered(client: EndpointClient, permit: Option<Permit>) -> Arc<Self> {
+        Self::new(client, true, permit)
+    }
+
+    fn new(client: EndpointClient, discovered: bool, permit: Option<Permit>) -> Arc<Self> {
         Arc::new(Self {
             client,
             discovered,
             health: Mutex::new(Health::default()),
+            _permit: permit,
         })
     }
 
@@ -144,7 +156,7 @@ impl Fleet {
     pub(super) fn set_discovered(
         &self,
         endpoints: Vec<Endpoint>,
-        make: impl Fn(Endpoint) -> EndpointClient,
+        make: impl Fn(Endpoint) -> Arc<Member>,
     ) {
         let mut discovered = self
             .discovered
@@ -157,7 +169,7 @@ impl Fleet {
                 continue;
             }
             let at_hand = known.iter().find(is_at).cloned();
-            let member = at_hand.unwrap_or_else(|| Member::new(make(endpoint), true));
+            let member = at_hand.unwrap_or_else(|| make(endpoint));
             discovered.push(member);
         }
     }
@@ -260,15 +272,20 @@ impl Attempts<'_> {
     }
 
     /// Does the work at an endpoint, in its share of the time: one that is merely slow must leave some for those
-    /// that come after it. `None` if it failed and the next one should be tried.
+    /// that come after it. That is half of what is left, however many they are: sixteen replicas that discovery found
+    /// must not make a load too long for each of them that is well within the time of one. The last one gets the rest.
+    /// `None` if it failed and the next one should be tried.
     pub(super) async fn at<T>(
         &mut self,
         member: &Member,
         work: impl Future<Output = Result<T>>,
     ) -> Result<Option<T>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let sharing = u32::try_from(self.members.len() + 1).unwrap_or(u32::MAX);
-        let error = match tokio::time::timeout(left / sharing, work).await {
+        let share = match self.members.len() {
+            0 => left,
+            _ => left / 2,
+        };
+        let error = match tokio::time::timeout(share, work).await {
             Ok(Ok(done)) => {
                 self.fleet.succeeded(member);
                 return Ok(Some(done));

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use azure_core::http::HttpClient;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -13,6 +12,7 @@ use url::Url;
 mod allocation;
 mod audience;
 mod auth;
+mod bounded;
 mod check;
 mod client;
 mod connection_string;
@@ -145,7 +145,7 @@ impl Store {
             lines: RequestLines {
                 api_version: options.api_version,
             },
-            transport: transport as Arc<dyn HttpClient>,
+            transport,
             authorizer: Authorizer::new(options.credential, clock),
             alternatives: AtomicUsize::new(options.endpoints.len() - 1),
             correlation: Correlation::new(options.environment, tracing),
@@ -154,7 +154,7 @@ impl Store {
         let client = |endpoint| EndpointClient::new(endpoint, Arc::clone(&shared));
         let members = options.endpoints.into_iter();
         let members = members
-            .map(|endpoint| Member::new(client(endpoint), false))
+            .map(|endpoint| Member::configured(client(endpoint)))
             .collect();
         Ok(Self {
             fleet: Fleet::new(members, options.load_balancing),

@@ -1,7 +1,7 @@
 //! Reading pages, one after the other, within bounds.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::http::Url;
 use azure_core::http::headers::{ETAG, HeaderName, Headers};
@@ -15,18 +15,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::setting::ConfigurationSetting;
 
 const LINK: HeaderName = HeaderName::from_static("link");
-/// Pages of one list. A thousand full pages hold the 100,000 settings that a load may have.
+/// Pages of one list. A thousand full pages hold the 100,000 settings that a load may have unless told otherwise.
 const MOST_PAGES: usize = 1_000;
+/// Settings of a full page of the service.
+const FULL_PAGE: usize = 100;
 
 /// One page, and what is needed to ask whether it is still the same.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Page {
     /// The continuation that led to it; `None` for the first.
     pub(super) start: Option<Box<str>>,
     /// The continuation that leads on; `None` for the last.
     pub(super) next: Option<Box<str>>,
-    /// The page's ETag, byte for byte as the service wrote it.
-    pub(super) etag: Option<Box<str>>,
+    etag: PageEtag,
     pub(super) items: Vec<Arc<ConfigurationSetting>>,
     /// The length of its text.
     pub(super) bytes: usize,
@@ -45,15 +46,54 @@ impl Page {
         Self {
             start: self.start.clone(),
             next: Some(next),
-            etag: self.etag.clone(),
+            etag: PageEtag::new(self.etag()),
             items: self.items.clone(),
             bytes: self.bytes,
+        }
+    }
+
+    /// The page's ETag, byte for byte as the service wrote it.
+    pub(super) fn etag(&self) -> Option<Arc<str>> {
+        self.etag.get()
+    }
+
+    /// Takes over the ETag that the same content has by now. It is what to ask with, and no part of what is known: so it
+    /// changes in place, and whoever holds the page, published or not, asks with it from then on.
+    pub(super) fn renew_etag(&self, newer: &Self) {
+        if let Some(etag) = newer.etag() {
+            self.etag.set(etag);
         }
     }
 
     /// True if it holds the same settings and leads to the same place, whatever its own ETag says.
     pub(super) fn same_content(&self, other: &Self) -> bool {
         self.next == other.next && self.items == other.items
+    }
+}
+
+/// Two pages are the same if they bring the same, whatever their ETags say.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.start == other.start && self.same_content(other)
+    }
+}
+
+/// An ETag that can be replaced.
+#[derive(Debug)]
+struct PageEtag(Mutex<Option<Arc<str>>>);
+
+impl PageEtag {
+    fn new(etag: Option<Arc<str>>) -> Self {
+        Self(Mutex::new(etag))
+    }
+
+    fn get(&self) -> Option<Arc<str>> {
+        let etag = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        etag.clone()
+    }
+
+    fn set(&self, etag: Arc<str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(etag);
     }
 }
 
@@ -67,7 +107,12 @@ pub(crate) struct LoadLimits {
 }
 
 impl LoadLimits {
-    pub(super) fn doubled(self) -> Self {
+    /// Pages of one list: a thousand, or as many as the settings fill.
+    fn pages(self) -> usize {
+        self.settings.div_ceil(FULL_PAGE).max(MOST_PAGES)
+    }
+
+    fn doubled(self) -> Self {
         Self {
             bytes: self.bytes.saturating_mul(2),
             settings: self.settings.saturating_mul(2),
@@ -90,6 +135,8 @@ pub(super) struct Budget {
     bytes: AtomicUsize,
     settings: AtomicUsize,
     limits: LoadLimits,
+    /// Pages of one list.
+    pages: usize,
 }
 
 impl Budget {
@@ -98,6 +145,15 @@ impl Budget {
             bytes: AtomicUsize::new(0),
             settings: AtomicUsize::new(0),
             limits,
+            pages: limits.pages(),
+        }
+    }
+
+    /// For a check, in which every page may arrive as what it was and as what it is.
+    pub(super) fn of_a_check(limits: LoadLimits) -> Self {
+        Self {
+            limits: limits.doubled(),
+            ..Self::new(limits)
         }
     }
 
@@ -155,8 +211,9 @@ fn parse(
     body: &Bytes,
     budget: &Budget,
 ) -> Result<Page> {
+    budget.spend(body.len(), 0)?;
     let parsed = list_page(body)?;
-    budget.spend(body.len(), parsed.items.len())?;
+    budget.spend(0, parsed.items.len())?;
     let next = next_page(parsed.next_link.as_deref(), headers, url)?;
     if next.is_some() && next.as_deref() == start {
         return Err(looping());
@@ -164,7 +221,7 @@ fn parse(
     Ok(Page {
         start: start.map(Into::into),
         next,
-        etag: page_etag(headers, &parsed),
+        etag: PageEtag::new(page_etag(headers, &parsed)),
         items: parsed.items,
         bytes: body.len(),
     })
@@ -190,7 +247,7 @@ pub(super) async fn read_new_page(
 }
 
 /// The header as it is; without one, the ETag of the body in quotes.
-fn page_etag(headers: &Headers, page: &ListPage) -> Option<Box<str>> {
+fn page_etag(headers: &Headers, page: &ListPage) -> Option<Arc<str>> {
     if let Some(header) = headers.get_optional_str(&ETAG) {
         let etag = header.trim();
         return (!etag.is_empty()).then(|| etag.into());
@@ -201,20 +258,29 @@ fn page_etag(headers: &Headers, page: &ListPage) -> Option<Box<str>> {
 }
 
 /// Takes pages in order and refuses a list that never ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Chain {
     pages: Vec<Arc<Page>>,
     seen: std::collections::HashSet<Box<str>>,
+    most: usize,
 }
 
 impl Chain {
+    pub(super) fn within(budget: &Budget) -> Self {
+        Self {
+            pages: Vec::new(),
+            seen: std::collections::HashSet::new(),
+            most: budget.pages,
+        }
+    }
+
     /// Adds a page; the continuation to go on from, or `None` after the last page.
     pub(super) fn push(&mut self, page: Arc<Page>) -> Result<Option<Box<str>>> {
         let next = page.next.clone();
         let last_and_empty = next.is_none() && page.items.is_empty();
         self.pages.push(page);
-        if self.pages.len() > MOST_PAGES && !last_and_empty {
-            let message = format!("a list has more than {MOST_PAGES} pages");
+        if self.pages.len() > self.most && !last_and_empty {
+            let message = format!("a list has more than {} pages", self.most);
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         if let Some(next) = &next
@@ -244,7 +310,7 @@ pub(super) async fn read_pages(
     budget: &Budget,
     arrived: &(dyn Fn(&Page) + Send + Sync),
 ) -> Result<Vec<Arc<Page>>> {
-    let mut chain = Chain::default();
+    let mut chain = Chain::within(budget);
     let mut start: Option<Box<str>> = None;
     loop {
         let page = read_new_page(client, target, start.as_deref(), budget).await?;

@@ -8,6 +8,7 @@ use super::Store;
 use super::client::EndpointClient;
 use super::discovery::find_replicas;
 use super::endpoint::Endpoint;
+use super::fleet::Member;
 use crate::transport::HostKind;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -53,10 +54,12 @@ impl Store {
             .iter()
             .filter_map(|host| Endpoint::replica(host))
             .collect();
-        for origin in endpoints.iter().filter_map(Endpoint::origin) {
-            self.policy.allow(origin, HostKind::Store);
-        }
-        let make = |endpoint| EndpointClient::new(endpoint, Arc::clone(&self.shared));
+        let make = |endpoint: Endpoint| {
+            let origin = endpoint.origin();
+            let permit = origin.map(|origin| self.policy.permit(origin, HostKind::Store));
+            let client = EndpointClient::new(endpoint, Arc::clone(&self.shared));
+            Member::discovered(client, permit)
+        };
         self.fleet.set_discovered(endpoints, make);
         let others = self.fleet.members().len().saturating_sub(1);
         self.shared.alternatives.store(others, Ordering::Relaxed);

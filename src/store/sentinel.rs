@@ -9,7 +9,7 @@ use super::filter::{check_text, refused};
 use super::query::fits_path;
 use super::wire::{list_page, setting};
 use crate::error::Result;
-use crate::setting::Label;
+use crate::setting::{ConfigurationSetting, Label};
 
 /// A watched setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +40,12 @@ pub(crate) struct SentinelMarks(Arc<[Mark]>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Mark {
     Absent,
-    /// Its ETag, as the service wrote it.
-    Present(Box<str>),
+    /// The ETag alone is not trusted to move with it: it may be missing, or garbage.
+    Present {
+        /// To ask with: as the service wrote it.
+        etag: Option<Box<str>>,
+        setting: Arc<ConfigurationSetting>,
+    },
 }
 
 impl SentinelMarks {
@@ -72,8 +76,7 @@ async fn read(client: &EndpointClient, sentinel: &Sentinel, known: Option<&Mark>
     let media = if by_path { Media::Item } else { Media::List };
     let line = client.lines().item(&sentinel.key, sentinel.label.as_str());
     let etag = match known {
-        // A list's own ETag is not the setting's, so only a path can be asked for conditionally.
-        Some(Mark::Present(etag)) if by_path => Some(&**etag),
+        Some(Mark::Present { etag, .. }) => etag.as_deref(),
         _ => None,
     };
     let (headers, body) = match client.get(&Call::new(line, media).known(etag)).await? {
@@ -84,17 +87,25 @@ async fn read(client: &EndpointClient, sentinel: &Sentinel, known: Option<&Mark>
     let at_endpoint = |error: crate::Error| error.with_endpoint(client.endpoint().as_str());
     if !by_path {
         let page = list_page(&body).map_err(at_endpoint)?;
-        let first = page.items.first();
-        return Ok(first.map_or(Mark::Absent, |setting| quoted(setting.etag().as_str())));
+        let first = page.items.into_iter().next();
+        // A list's own ETag is not the setting's, so only a path can be asked for conditionally.
+        return Ok(first.map_or(Mark::Absent, |setting| Mark::Present {
+            etag: None,
+            setting,
+        }));
     }
-    let found = setting(&body).map_err(at_endpoint)?;
+    let setting = setting(&body).map_err(at_endpoint)?;
     let header = headers.get_optional_str(&ETAG).map(str::trim);
-    Ok(match header.filter(|etag| !etag.is_empty()) {
-        Some(etag) => Mark::Present(etag.into()),
-        None => quoted(found.etag().as_str()),
+    let own = || (!setting.etag().as_str().is_empty()).then(|| quoted(setting.etag().as_str()));
+    Ok(Mark::Present {
+        etag: header
+            .filter(|etag| !etag.is_empty())
+            .map(Into::into)
+            .or_else(own),
+        setting: Arc::new(setting),
     })
 }
 
-fn quoted(etag: &str) -> Mark {
-    Mark::Present(format!("\"{etag}\"").into())
+fn quoted(etag: &str) -> Box<str> {
+    format!("\"{etag}\"").into()
 }

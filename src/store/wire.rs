@@ -1,13 +1,13 @@
 //! The service's JSON (provider-spec 1.5), read straight into settings. Nothing else knows these names.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::bounded::{AtMost, MOST_OF_A_PAGE, Tags, Weight};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, Object};
 use crate::setting::{ConfigurationSetting, ETag, Label};
@@ -23,12 +23,12 @@ pub(crate) struct ListPage {
 /// Reads a page. `items` must be there: an empty object, an error in disguise or a cut text is not a page.
 pub(crate) fn list_page(body: &[u8]) -> Result<ListPage> {
     let page: Page<'_> = json::object(body).map_err(|error| malformed(&error))?;
+    let AtMost::All(items) = page.items else {
+        let message = "a page of the store holds too many settings and tags";
+        return Err(Error::new(ErrorKind::TooLarge, message).with_source(LongPage));
+    };
     Ok(ListPage {
-        items: page
-            .items
-            .into_iter()
-            .map(|Object(item)| Arc::new(item.into()))
-            .collect(),
+        items: items.into_iter().map(|Listed(item)| item).collect(),
         next_link: page.next_link,
         etag: page.etag.map(|text| ETag::new(&text.0)),
     })
@@ -80,10 +80,21 @@ fn malformed(error: &serde_json::Error) -> Error {
     )
 }
 
+/// A page holds more than [`MOST_OF_A_PAGE`].
+#[derive(Debug)]
+struct LongPage;
+
+impl fmt::Display for LongPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a page may hold {MOST_OF_A_PAGE} settings and tags")
+    }
+}
+
+impl std::error::Error for LongPage {}
+
 #[derive(Deserialize)]
 struct Page<'a> {
-    #[serde(borrow)]
-    items: Vec<Object<Item<'a>>>,
+    items: AtMost<Listed>,
     #[serde(rename = "@nextLink", default)]
     next_link: Option<String>,
     #[serde(borrow, default)]
@@ -102,7 +113,7 @@ struct Item<'a> {
     #[serde(borrow, default)]
     etag: Option<Text<'a>>,
     #[serde(default)]
-    tags: Option<BTreeMap<Box<str>, Option<Box<str>>>>,
+    tags: Tags,
     #[serde(default, deserialize_with = "bool_or_text")]
     locked: bool,
     #[serde(default)]
@@ -117,15 +128,26 @@ impl From<Item<'_>> for ConfigurationSetting {
             value: item.value,
             content_type: item.content_type,
             etag: item.etag.map(|text| ETag::new(&text.0)).unwrap_or_default(),
-            tags: item
-                .tags
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(name, value)| (name, value.unwrap_or_default()))
-                .collect(),
+            tags: item.tags.0,
             locked: item.locked,
             last_modified: item.last_modified,
         }
+    }
+}
+
+/// A setting as it is kept, made at once, so that no second list of all of them ever stands beside it.
+struct Listed(Arc<ConfigurationSetting>);
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(item) = Object::<Item<'_>>::deserialize(deserializer)?;
+        Ok(Self(Arc::new(item.into())))
+    }
+}
+
+impl Weight for Listed {
+    fn weight(&self) -> usize {
+        1 + self.0.tags.len()
     }
 }
 
@@ -266,6 +288,37 @@ mod tests {
         ] {
             assert_eq!(list_page(body.as_bytes()).is_ok(), fine, "{:.60}", body);
         }
+    }
+
+    #[test]
+    fn t10_a_page_holds_so_many_settings_and_tags() {
+        let page = |items: &str| list_page(format!("{{\"items\":[{items}]}}").as_bytes());
+        let bare = |count: usize| vec![r#"{"key":"a"}"#; count].join(",");
+        let tagged = |count: usize| {
+            let tags: Vec<String> = (0..count).map(|at| format!("\"{at}\":null")).collect();
+            format!("{{\"key\":\"a\",\"tags\":{{{}}}}}", tags.join(","))
+        };
+        assert_eq!(
+            page(&bare(MOST_OF_A_PAGE)).unwrap().items.len(),
+            MOST_OF_A_PAGE
+        );
+        let error = page(&bare(MOST_OF_A_PAGE + 1)).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        // A setting with its tags counts as so many.
+        let thousand = tagged(999);
+        assert!(page(&vec![&*thousand; 50].join(",")).is_ok());
+        let error = page(&vec![&*thousand; 51].join(",")).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert_eq!(
+            page(&tagged(10_000)).unwrap().items[0].tags().count(),
+            10_000
+        );
+        let error = page(&tagged(10_001)).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        // What is too long and not whole is not a page at all.
+        let cut = format!("{{\"items\":[{}", bare(MOST_OF_A_PAGE + 2));
+        let error = list_page(cut.as_bytes()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
     }
 
     #[test]

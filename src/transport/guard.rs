@@ -56,6 +56,13 @@ impl Guard {
     }
 }
 
+/// The body of an answer of the guard, which has collected it: one piece, and no second copy of it.
+pub(crate) async fn collected(
+    mut body: azure_core::http::AsyncResponseBody,
+) -> azure_core::Result<Bytes> {
+    body.next().await.unwrap_or_else(|| Ok(Bytes::new()))
+}
+
 /// Collects a body, giving up as soon as it is longer than `most`.
 async fn read(
     mut body: azure_core::http::AsyncResponseBody,

@@ -16,8 +16,8 @@ mod tests;
 #[cfg(test)]
 pub(crate) use addresses::in_turns;
 pub(crate) use client::{HttpHook, patient_transport, reqwest_transport};
-pub(crate) use guard::Guard;
+pub(crate) use guard::{Guard, collected};
 pub(crate) use limits::{HostLimits, Limits};
-pub(crate) use policy::{HostKind, HostPolicy, Origin, is_loopback};
+pub(crate) use policy::{HostKind, HostPolicy, Origin, Permit, is_loopback};
 pub(crate) use refusal::Refusal;
 pub(crate) use retry_after::{LONGEST_RETRY_AFTER, retry_after};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use url::{Host, Url};
 
@@ -65,9 +65,43 @@ impl fmt::Debug for Origin {
 }
 
 /// The set of origins that may be asked. Clones share it: hosts are added when a replica was verified or a
-/// vault passed its policy.
+/// vault passed its policy, and go again with whoever asks them.
 #[derive(Clone, Default)]
-pub(crate) struct HostPolicy(Arc<RwLock<HashMap<Origin, HostKind>>>);
+pub(crate) struct HostPolicy(Arc<RwLock<HashMap<Origin, Allowed>>>);
+
+/// What is known of an origin that may be asked.
+struct Allowed {
+    kind: HostKind,
+    /// As long as the policy itself.
+    for_good: bool,
+    /// As long as there are any.
+    permits: usize,
+}
+
+/// Lets requests to an origin pass for as long as it is held.
+#[must_use]
+pub(crate) struct Permit {
+    policy: HostPolicy,
+    origin: Origin,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut origins = self.policy.origins();
+        if let Some(allowed) = origins.get_mut(&self.origin) {
+            allowed.permits = allowed.permits.saturating_sub(1);
+            if allowed.permits == 0 && !allowed.for_good {
+                origins.remove(&self.origin);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Permit({:?})", self.origin)
+    }
+}
 
 impl HostPolicy {
     pub(crate) fn new() -> Self {
@@ -76,10 +110,31 @@ impl HostPolicy {
 
     /// Lets requests to an origin pass from now on.
     pub(crate) fn allow(&self, origin: Origin, kind: HostKind) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(origin, kind);
+        self.admit(origin, kind, |allowed| allowed.for_good = true);
+    }
+
+    /// Lets requests to an origin pass until the permit, and every other one for it, is dropped.
+    pub(crate) fn permit(&self, origin: Origin, kind: HostKind) -> Permit {
+        self.admit(origin.clone(), kind, |allowed| allowed.permits += 1);
+        Permit {
+            policy: self.clone(),
+            origin,
+        }
+    }
+
+    fn admit(&self, origin: Origin, kind: HostKind, how: impl FnOnce(&mut Allowed)) {
+        let mut origins = self.origins();
+        let allowed = origins.entry(origin).or_insert(Allowed {
+            kind,
+            for_good: false,
+            permits: 0,
+        });
+        allowed.kind = kind;
+        how(allowed);
+    }
+
+    fn origins(&self) -> RwLockWriteGuard<'_, HashMap<Origin, Allowed>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a request may be sent. Plain http is for loopback and link-local hosts alone (an emulator, a
@@ -96,7 +151,7 @@ impl HostPolicy {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&origin)
-            .copied()
+            .map(|allowed| allowed.kind)
             .ok_or(Refusal::ForeignHost)
     }
 }
@@ -152,6 +207,28 @@ mod tests {
             Origin::https("[::1]"),
             Origin::of(&url("https://[::1]")).unwrap()
         );
+    }
+
+    #[test]
+    fn an_origin_passes_as_long_as_a_permit_is_held() {
+        let policy = HostPolicy::new();
+        let vault = || Origin::https("kv-orders.vault.azure.net");
+        let passes = || {
+            let url = url("https://kv-orders.vault.azure.net/secrets/a");
+            policy.check(&url, true).is_ok()
+        };
+        assert!(!passes());
+        let one = policy.permit(vault(), HostKind::Vault);
+        let other = policy.permit(vault(), HostKind::Vault);
+        drop(one);
+        assert!(passes());
+        drop(other);
+        assert!(!passes());
+        assert_eq!(format!("{policy:?}"), "{}");
+        // What is allowed for good stays.
+        policy.allow(vault(), HostKind::Vault);
+        drop(policy.permit(vault(), HostKind::Vault));
+        assert!(passes());
     }
 
     #[test]

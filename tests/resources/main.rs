@@ -3,6 +3,7 @@
 //! A binary of its own, because it counts every allocation of the process. Its tests run one at a time, and as slices;
 //! docs/testing.md has the full runs.
 
+mod answers;
 mod cap;
 mod cycles;
 mod heap;

@@ -106,8 +106,8 @@ impl SettingEncryptor {
     ) -> Result<Self> {
         let hosts = HostPolicy::new();
         let guard = Guard::new(transport, hosts.clone(), Limits::default());
-        let allow = move |origin| hosts.allow(origin, HostKind::Vault);
-        let references = References::new(options, None, guard, allow, Arc::new(SystemClock))?;
+        let permit = move |origin| hosts.permit(origin, HostKind::Vault);
+        let references = References::new(options, None, guard, permit, Arc::new(SystemClock))?;
         let id = ReferenceId::Key(key.clone());
         let unusable = |failure: ReadFailure| {
             let cause = failure.about(&id, SecretError::new(failure.kind));

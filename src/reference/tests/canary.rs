@@ -142,13 +142,13 @@ fn t07_nothing_secret_comes_to_light() {
             hosts.clone(),
             Limits::default(),
         );
-        let allow = move |origin| hosts.allow(origin, HostKind::Vault);
+        let permit = move |origin| hosts.permit(origin, HostKind::Vault);
         let options = KeyVaultOptions::new()
             .timeout(Duration::from_secs(5))
             .resolver(Arc::new(MapResolver::new().with("local", local.as_str())));
         let clock = Arc::new(EmulatorClock(emulator.clock()));
         let references =
-            References::new(options, Some(cached.clone()), transport, allow, clock).unwrap();
+            References::new(options, Some(cached.clone()), transport, permit, clock).unwrap();
 
         let id = secret_id(&format!("https://{HOST}/secrets/db"));
         let held = references.read(&id).await.unwrap();

@@ -233,9 +233,9 @@ fn child_measures() {
     runtime.block_on(async {
         let hosts = HostPolicy::new();
         let guard = Guard::new(reqwest_transport(Some(&hook)).unwrap(), hosts.clone(), Limits::default());
-        let allow = move |origin| hosts.allow(origin, HostKind::Vault);
+        let permit = move |origin| hosts.permit(origin, HostKind::Vault);
         let credential: Arc<dyn TokenCredential> = Arc::new(Fixed(token));
-        let references = References::new(KeyVaultOptions::new(), Some(credential), guard, allow, Arc::new(SystemClock)).unwrap();
+        let references = References::new(KeyVaultOptions::new(), Some(credential), guard, permit, Arc::new(SystemClock)).unwrap();
         let id = secret_id(&format!("https://{HOST}/secrets/db"));
         services.hold(0);
         let held = references.read(&id).await.unwrap();

@@ -69,10 +69,22 @@ fn over(
     credential: Arc<dyn TokenCredential>,
 ) -> References {
     let hosts = HostPolicy::new();
+    among(&hosts, emulator, transport, options, credential)
+}
+
+/// The same, with the hosts that may be asked at hand.
+fn among(
+    hosts: &HostPolicy,
+    emulator: &Emulator,
+    transport: Arc<dyn HttpClient>,
+    options: KeyVaultOptions,
+    credential: Arc<dyn TokenCredential>,
+) -> References {
+    let hosts = hosts.clone();
     let transport = Guard::new(transport, hosts.clone(), Limits::default());
-    let allow = move |origin| hosts.allow(origin, HostKind::Vault);
+    let permit = move |origin| hosts.permit(origin, HostKind::Vault);
     let clock = Arc::new(EmulatorClock(emulator.clock()));
-    References::new(options, Some(credential), transport, allow, clock).unwrap()
+    References::new(options, Some(credential), transport, permit, clock).unwrap()
 }
 
 fn setting(key: &str, uri: &str) -> ConfigurationSetting {

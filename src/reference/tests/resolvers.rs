@@ -11,6 +11,7 @@ use super::super::{
 };
 use super::*;
 use crate::error::{BoxError, SecretErrorKind};
+use crate::transport::{HostKind, HostPolicy};
 
 const DB: &str = "https://kv-orders.vault.azure.net/secrets/db";
 
@@ -90,7 +91,8 @@ async fn without_a_credential_resolvers_are_enough() {
     let emulator = Emulator::builder().vault("kv-orders").in_memory();
     let make = |options| {
         let clock = Arc::new(EmulatorClock(emulator.clock()));
-        References::new(options, None, emulator.transport(), |_| {}, clock).unwrap()
+        let permit = |origin| HostPolicy::new().permit(origin, HostKind::Vault);
+        References::new(options, None, emulator.transport(), permit, clock).unwrap()
     };
     let bare = make(KeyVaultOptions::new());
     let failure = bare.read(&secret_id(DB)).await.unwrap_err();

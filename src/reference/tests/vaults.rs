@@ -150,7 +150,10 @@ async fn vaults_that_nothing_refers_to_are_forgotten() {
     let ids = names.map(|name| secret_id(&emulator.vault(name).secret_uri("db")));
     let limiter = crate::ReadLimiter::new(4, 8);
     let options = KeyVaultOptions::new().read_limiter(limiter.clone());
-    let references = references(&emulator, options);
+    let hosts = HostPolicy::new();
+    let (transport, credential) = (emulator.transport(), emulator.credential());
+    let references = among(&hosts, &emulator, transport, options, credential);
+    let may_be_asked = || names.map(|name| format!("{hosts:?}").contains(name));
     emulator
         .vault("kv-b00")
         .throttle(config_azure_emulator::vault::Throttle::closed().retry_after(30));
@@ -158,6 +161,7 @@ async fn vaults_that_nothing_refers_to_are_forgotten() {
         drop(references.read(id).await);
     }
     assert_eq!(references.vaults_at_hand(), names);
+    assert_eq!(may_be_asked(), [true; 3]);
     references.retain(&[ids[0].clone()].into());
     assert_eq!(
         references.vaults_at_hand(),
@@ -167,6 +171,7 @@ async fn vaults_that_nothing_refers_to_are_forgotten() {
     tokio::time::sleep(std::time::Duration::from_secs(700)).await;
     references.retain(&[ids[0].clone()].into());
     assert_eq!(references.vaults_at_hand(), ["kv-a00"]);
+    assert_eq!(may_be_asked(), [true, false, false]);
 }
 
 /// Two clouds at once: no vault ever sees a token for the other cloud's audience.

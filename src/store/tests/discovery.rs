@@ -51,8 +51,11 @@ async fn discovered_replicas_serve_and_go_again() {
             .map(|one| one.endpoint)
             .collect()
     };
+    let may_be_asked = || format!("{:?}", store.policy).contains(REPLICA);
     assert_eq!(hosts().len(), 1);
+    assert!(!may_be_asked());
     assert!(pair.store.discover().await);
+    assert!(may_be_asked());
     assert_eq!(
         hosts(),
         [format!("https://{PRIMARY}"), format!("https://{REPLICA}")]
@@ -71,9 +74,17 @@ async fn discovered_replicas_serve_and_go_again() {
     *zone.0.lock().unwrap() = vec!["fail"];
     assert!(!pair.store.discover().await);
     assert_eq!(hosts().len(), 2);
+    assert!(may_be_asked());
+    // Whoever is at work with it gets its answer.
+    let mut attempts = store.fleet.attempts(Duration::from_secs(100));
+    let at_work = [attempts.next().unwrap(), attempts.next().unwrap()];
+    drop(attempts);
     *zone.0.lock().unwrap() = vec![];
     assert!(pair.store.discover().await);
     assert_eq!(hosts().len(), 1);
+    assert!(may_be_asked());
+    drop(at_work);
+    assert!(!may_be_asked(), "it is a stranger again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ mod failing;
 mod lag;
 mod loading;
 mod network;
+mod no_token;
 mod paging;
 mod recorded_snapshots;
 mod recordings;

@@ -1,11 +1,13 @@
 //! Lists that lead astray, have odd ETags, or change while they are read.
 
+use std::sync::{Arc, Mutex};
+
 use config_azure_emulator::{Fault, Route};
 
 use super::scripted::Reply;
-use super::{World, scripted, shown};
+use super::{World, scripted, scripted_with, shown};
 use crate::error::ErrorKind;
-use crate::store::{LoadLimits, Scope};
+use crate::store::{LoadLimits, Scope, StoreOptions};
 
 fn page(items: &str, next: &str) -> Reply {
     let body = format!("{{\"items\":[{items}],\"@nextLink\":\"{next}\"}}");
@@ -83,8 +85,18 @@ async fn f19_more_settings_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn f19_a_hundred_thousand_settings() {
     let most = 100_000;
-    for (settings, fits) in [(most, true), (most + 1, false)] {
-        let (_, store) = scripted(&[], move |seen| {
+    // The last one has more than 1,000 pages.
+    for (settings, limit, fits) in [
+        (most, most, true),
+        (most + 1, most, false),
+        (most + 201, most + 201, true),
+    ] {
+        let limits = LoadLimits {
+            settings: limit,
+            ..LoadLimits::default()
+        };
+        let change = |options: &mut StoreOptions| options.limits = limits;
+        let (_, store) = scripted_with(&[], change, move |seen| {
             let start = seen.line.split_once("after=").map_or(0, |(_, rest)| {
                 rest.split('&').next().unwrap().parse::<usize>().unwrap()
             });
@@ -99,7 +111,7 @@ async fn f19_a_hundred_thousand_settings() {
         });
         let outcome = store.load(&|_| {}).await;
         match fits {
-            true => assert_eq!(outcome.unwrap().settings().winners().len(), most),
+            true => assert_eq!(outcome.unwrap().settings().winners().len(), settings),
             false => assert_eq!(outcome.unwrap_err().kind(), ErrorKind::TooLarge),
         }
     }
@@ -177,6 +189,34 @@ async fn f16_a_missing_weak_or_garbage_etag_costs_reading_and_nothing_else() {
             .unwrap()
             .unwrap();
         assert_eq!(shown(&new), ["a=2"]);
+    }
+}
+
+/// A page whose ETag moves although nothing on it does: one answer of 200, no change, and the next check asks with the
+/// new ETag, also where the walk is an older one.
+#[tokio::test(start_paused = true)]
+async fn f16_an_etag_that_moves_alone_is_taken_over() {
+    let current = Arc::new(Mutex::new("\"one\""));
+    let now = Arc::clone(&current);
+    let item = r#"{"key":"a","value":"1","etag":"e"}"#;
+    let (transport, store) = scripted(&[], move |seen| {
+        let etag = *now.lock().unwrap();
+        match seen.header("if-none-match") == Some(etag) {
+            true => Reply::status(304, &[]),
+            false => Reply::list(item, &[("etag", etag)]),
+        }
+    });
+    let walk = store.load(&|_| {}).await.unwrap();
+    transport.take();
+    *current.lock().unwrap() = "\"two\"";
+    for etag in ["\"one\"", "\"two\"", "\"two\""] {
+        assert!(store.check(&walk, Scope::Both).await.unwrap().is_none());
+        let seen = transport.take();
+        let sent: Vec<_> = seen
+            .iter()
+            .map(|seen| seen.header("if-none-match"))
+            .collect();
+        assert_eq!(sent, [Some(etag)]);
     }
 }
 

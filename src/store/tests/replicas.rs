@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use config_azure_emulator::{Emulator, Fault, Route, StoreHandle};
 
 use super::scripted::{Reply, Scripted, Seen};
 use super::{Notes, over, shown, token};
 use crate::error::ErrorKind;
 use crate::setting::Label;
-use crate::store::{Scope, Sentinel, Store, StoreCredential, StoreOptions};
+use crate::store::{LoadLimits, Scope, Sentinel, Store, StoreOptions};
 
 pub(super) const PRIMARY: &str = "contoso.azconfig.io";
 pub(super) const REPLICA: &str = "contoso-eu.azconfig.io";
@@ -21,7 +20,7 @@ pub(super) struct Pair {
     emulator: Emulator,
     remote: StoreHandle,
     transport: Arc<Scripted>,
-    down: Arc<Mutex<BTreeSet<&'static str>>>,
+    down: Arc<Mutex<BTreeSet<String>>>,
     pub(super) store: Store,
 }
 
@@ -38,7 +37,7 @@ impl Pair {
         for key in ["a", "b", "c"] {
             remote.set(key, None, "1");
         }
-        let down: Arc<Mutex<BTreeSet<&'static str>>> = Arc::default();
+        let down: Arc<Mutex<BTreeSet<String>>> = Arc::default();
         let is_down = down.clone();
         let transport = Scripted::new(Some(emulator.transport()), move |seen| {
             match is_down.lock().unwrap().contains(seen.host.as_str()) {
@@ -56,8 +55,10 @@ impl Pair {
         }
     }
 
-    pub(super) fn down(&self, hosts: &[&'static str]) {
-        *self.down.lock().unwrap() = hosts.iter().copied().collect();
+    /// From now on these hosts, or the hosts of these endpoints, and no others refuse connections.
+    pub(super) fn down(&self, hosts: &[impl AsRef<str>]) {
+        let host = |text: &str| text.trim_start_matches("https://").to_owned();
+        *self.down.lock().unwrap() = hosts.iter().map(|text| host(text.as_ref())).collect();
     }
 
     /// The hosts that were asked since the last call, in order, each as often as it was.
@@ -81,7 +82,7 @@ async fn f23_failover_is_a_whole_load_on_the_second_in_the_same_call() {
         .store
         .load(&|progress| {
             notes.note(&progress);
-            down.lock().unwrap().insert(PRIMARY);
+            down.lock().unwrap().insert(PRIMARY.to_owned());
         })
         .await
         .unwrap();
@@ -130,7 +131,7 @@ async fn f23_a_dead_primary_costs_one_connect_per_backoff_window_and_is_preferre
     );
     let all: usize = attempts.iter().sum();
     assert!((7..=14).contains(&all), "{all}");
-    pair.down(&[]);
+    pair.down(&[""; 0]);
     tokio::time::sleep(Duration::from_secs(800)).await;
     pair.store.check(&walk, Scope::Both).await.unwrap();
     assert_eq!(count(&pair.asked(), REPLICA), 0, "back to the primary");
@@ -192,6 +193,68 @@ async fn a_primary_that_is_merely_slow_leaves_time_for_the_replica() {
     assert_eq!(walk.endpoint(), "https://contoso-eu.azconfig.io");
     assert!(start.elapsed() < Duration::from_secs(40));
     assert_eq!(pair.store.endpoint_status()[0].failures, 1);
+}
+
+/// Discovery may find many replicas; a load that one endpoint alone gets done still gets done.
+#[tokio::test(start_paused = true)]
+async fn many_replicas_leave_each_endpoint_half_of_the_time() {
+    let replicas = (1..=15).map(|at| format!("https://contoso-r{at}.azconfig.io"));
+    let endpoints: Vec<String> = std::iter::once(format!("https://{PRIMARY}"))
+        .chain(replicas)
+        .collect();
+    for (dead, seconds) in [(0, 48), (1, 48), (15, 96)] {
+        let pair = Pair::at(&endpoints, |_| {});
+        // 16 pages and an empty one.
+        for at in 0..29 {
+            pair.remote.set(&format!("k{at}"), None, "1");
+        }
+        let delay = Fault::Delay(Duration::from_secs(seconds) / 17);
+        pair.emulator
+            .faults()
+            .script(Route::store_list(), delay, None);
+        pair.down(&endpoints[..dead]);
+        let walk = pair.store.load(&|_| {}).await.unwrap();
+        assert_eq!(walk.endpoint(), endpoints[dead]);
+        assert_eq!(shown(&walk).len(), 32);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f19_too_much_in_all_costs_no_endpoint_its_health() {
+    let limits = LoadLimits::default();
+    for limits in [
+        LoadLimits {
+            settings: 2,
+            ..limits
+        },
+        LoadLimits {
+            bytes: 300,
+            ..limits
+        },
+    ] {
+        let pair = Pair::new(|options| options.limits = limits);
+        let error = pair.store.load(&|_| {}).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(!error.to_string().contains("other endpoints"), "{error}");
+        assert!(!pair.asked().contains(&REPLICA.to_owned()));
+        let status = pair.store.endpoint_status();
+        assert!(status.iter().all(|one| one.failures == 0));
+    }
+}
+
+/// One answer alone that is too large may be this endpoint's own fault.
+#[tokio::test(start_paused = true)]
+async fn t10_a_page_that_is_too_large_is_asked_of_the_next_endpoint() {
+    let many = vec![r#"{"key":"a"}"#; 50_001].join(",");
+    let long = format!("{{\"items\":[{many}]}}");
+    for body in [long, " ".repeat((16 << 20) + 1)] {
+        let pair = Pair::new(|_| {});
+        let faults = pair.emulator.faults();
+        faults.script(Route::store_list(), Fault::page(body), Some(1));
+        let walk = pair.store.load(&|_| {}).await.unwrap();
+        assert_eq!(walk.endpoint(), format!("https://{REPLICA}"));
+        assert_eq!(count(&pair.asked(), PRIMARY), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,41 +348,4 @@ async fn a_check_without_a_request_is_nobodys_turn() {
         }
         assert_eq!(pair.asked(), [expected]);
     }
-}
-
-#[derive(Debug)]
-struct NoToken;
-
-#[async_trait::async_trait]
-impl TokenCredential for NoToken {
-    async fn get_token(
-        &self,
-        _: &[&str],
-        _: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        let kind = azure_core::error::ErrorKind::Credential;
-        Err(azure_core::Error::with_message(kind, "no token today"))
-    }
-}
-
-/// Whoever has no token has none for any endpoint.
-#[tokio::test(start_paused = true)]
-async fn a_credential_that_fails_is_no_endpoints_fault() {
-    let transport = Scripted::new(None, |_| panic!("no request without a token"));
-    let credential = StoreCredential::Token {
-        credential: Arc::new(NoToken),
-        audience: None,
-        rejected: None,
-    };
-    let endpoints = [format!("https://{PRIMARY}"), format!("https://{REPLICA}")];
-    let store = over(transport, &credential, &endpoints, &[], |_| {});
-    let error = store.load(&|_| {}).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Credential);
-    assert!(!error.to_string().contains("other endpoints"), "{error}");
-    let status = store.endpoint_status();
-    assert!(
-        status
-            .iter()
-            .all(|one| one.failures == 0 && one.backs_off_for.is_none())
-    );
 }

@@ -7,7 +7,7 @@ use config_azure_emulator::{Emulator, Route};
 
 use super::replicas::{PRIMARY, REPLICA};
 use super::scripted::{Reply, Scripted};
-use super::{World, over, shown, token};
+use super::{World, over, scripted_with, shown, token};
 use crate::setting::Label;
 use crate::store::{Scope, Sentinel, SettingSelector, Store, StoreOptions, Walk};
 
@@ -51,6 +51,35 @@ async fn f10_absence_is_a_state_not_an_error() {
         world.remote.delete(key, label);
         let gone = check(store, &newer).await.expect("it went");
         assert_eq!(gone.sentinels(), absent.sentinels(), "{key}");
+    }
+}
+
+/// A setting as the service shows it, with and without its ETag in the header and in the body.
+#[tokio::test(start_paused = true)]
+async fn f16_a_signal_whose_etag_is_missing_or_garbage_is_seen() {
+    for header in [None, Some(""), Some("\"\""), Some("garbage")] {
+        for in_body in ["", r#","etag":"""#, r#","etag":"same""#] {
+            let value = Arc::new(Mutex::new("1"));
+            let now = Arc::clone(&value);
+            let change = |options: &mut StoreOptions| options.sentinels = sentinel("version", None);
+            let (transport, store) = scripted_with(&[], change, move |seen| {
+                if seen.line.starts_with("/kv?") {
+                    return Reply::list("", &[]);
+                }
+                let value = now.lock().unwrap();
+                let body = format!(r#"{{"key":"version","value":"{value}"{in_body}}}"#);
+                let headers: Vec<_> = header.map(|etag| ("etag", etag)).into_iter().collect();
+                Reply::json("kv", &body, &headers)
+            });
+            let walk = store.load(&|_| {}).await.unwrap();
+            transport.take();
+            assert!(check(&store, &walk).await.is_none(), "{header:?} {in_body}");
+            assert_eq!(transport.take().len(), 1, "{header:?} {in_body}");
+            *value.lock().unwrap() = "2";
+            let moved = check(&store, &walk).await;
+            let moved = moved.unwrap_or_else(|| panic!("{header:?} {in_body}"));
+            assert!(check(&store, &moved).await.is_none());
+        }
     }
 }
 

@@ -287,3 +287,23 @@ async fn tracing_can_be_turned_off() {
     store.load(&|_| {}).await.unwrap();
     assert_eq!(transport.take()[0].header("correlation-context"), None);
 }
+
+/// What support asks for, as far as it is a plain word.
+#[tokio::test(start_paused = true)]
+async fn t07_an_error_has_the_services_id_of_the_request() {
+    let two = ["x-ms-request-id", "x-ms-correlation-request-id"];
+    for (name, id, shown) in [
+        (two[0], "7f3e-41", Some("7f3e-41")),
+        (two[1], "c0de", Some("c0de")),
+        (two[0], "a\u{7}b<script>", Some("abscript")),
+        (two[0], "", None),
+        ("x-ms-client-request-id", "ours", None),
+    ] {
+        let (_, store) = scripted(&[], move |_| Reply::status(403, &[(name, id)]));
+        let error = store.load(&|_| {}).await.unwrap_err();
+        assert_eq!(error.request_id(), shown, "{name}");
+        let text = shown.map(|id| format!("status '403', request id '{id}')"));
+        let text = text.unwrap_or_else(|| "status '403')".to_owned());
+        assert!(error.to_string().ends_with(&text), "{error}");
+    }
+}

@@ -1,6 +1,5 @@
 //! Scripted faults: what the world does instead of, before or with an answer.
 
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,21 +65,44 @@ impl Fault {
         )
     }
 
+    /// Status 200 and a list of settings with exactly these bytes as its body.
+    pub fn page(body: impl Into<Bytes>) -> Answer {
+        Answer::new(200).body(
+            "application/vnd.microsoft.appconfig.kvset+json; charset=utf-8",
+            body,
+        )
+    }
+
     /// Status 200 and a gzip body that unpacks to `megabytes` MiB of blanks, as a list of settings.
     pub fn gzip_bomb(megabytes: usize) -> Answer {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        let block = vec![b' '; 1 << 20];
-        for _ in 0..megabytes {
-            encoder.write_all(&block).expect("a Vec takes all");
-        }
-        let body = encoder.finish().expect("a Vec takes all");
-        Answer::new(200)
-            .body(
-                "application/vnd.microsoft.appconfig.kvset+json; charset=utf-8",
-                body,
-            )
-            .header("content-encoding", "gzip")
+        let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let body = blanks(encoder, megabytes).finish();
+        Self::page(body.expect("a Vec takes all")).header("content-encoding", "gzip")
     }
+
+    /// The same with `Content-Encoding: deflate`.
+    pub fn deflate_bomb(megabytes: usize) -> Answer {
+        let encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        let body = blanks(encoder, megabytes).finish();
+        Self::page(body.expect("a Vec takes all")).header("content-encoding", "deflate")
+    }
+
+    /// An empty list of settings behind so many headers of 100 bytes each.
+    pub fn header_flood(headers: usize) -> Answer {
+        let value = "v".repeat(90);
+        (0..headers).fold(Self::page(r#"{"items":[]}"#), |answer, at| {
+            answer.header(&format!("x-flood-{at:05}"), &value)
+        })
+    }
+}
+
+/// Writes so many MiB of blanks.
+fn blanks<W: std::io::Write>(mut encoder: W, megabytes: usize) -> W {
+    let block = vec![b' '; 1 << 20];
+    for _ in 0..megabytes {
+        encoder.write_all(&block).expect("a Vec takes all");
+    }
+    encoder
 }
 
 /// A scripted answer.
