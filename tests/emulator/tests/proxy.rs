@@ -20,7 +20,7 @@ async fn world() -> (Emulator, Proxy, reqwest::Client) {
     }
     let proxy = emulator.proxy(HOST).await.expect("a proxy");
     let client = emulator.client(reqwest::Client::builder());
-    let client = client.timeout(Duration::from_secs(5)).build();
+    let client = client.timeout(Duration::from_secs(60)).build();
     (emulator, proxy, client.expect("client"))
 }
 
