@@ -171,7 +171,7 @@ async fn aliases_lead_to_addresses_and_in_a_circle_to_nothing() {
     let found = found.expect("beyond, by a second question");
     let last = found.answers().last().expect("a record");
     assert_eq!(last.data, RData::A(address.into()));
-    assert_eq!(server.queries()[1..], ["alias0.example", "alias8.example"]);
+    assert_eq!(server.queries()[1..3], ["alias0.example", "alias8.example"]);
     server.set("alias11.example", alias("alias0.example.".to_owned()));
     assert!(resolver.ipv4_lookup("alias0.example.").await.is_err());
 }

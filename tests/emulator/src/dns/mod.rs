@@ -202,16 +202,14 @@ async fn answer(question: Question, from: SocketAddr, socket: Arc<UdpSocket>, zo
                 tokio::time::sleep(delay).await;
                 said = *later;
             }
+            DnsAnswer::Cname(_) if aliases.len() == ALIASES => said = DnsAnswer::Code(NO_ERROR),
             DnsAnswer::Cname(target) => {
                 aliases.push(Record {
                     owner: std::mem::replace(&mut name, canonical(&target)),
                     kind: CNAME,
                     data: name_data(&target),
                 });
-                said = match aliases.len() {
-                    ALIASES => DnsAnswer::Code(NO_ERROR),
-                    _ => zone.says(&name),
-                };
+                said = zone.says(&name);
             }
             _ => break,
         }
