@@ -113,17 +113,19 @@ fn kept_as_text(value: &str) {
 #[test]
 fn f69_json_without_end() {
     kept_as_text(&"[".repeat(1_000_000));
-    kept_as_text(&format!("/**/{}", "[".repeat(100_000)));
-    kept_as_text(&"{\"a\":".repeat(100_000));
+    kept_as_text(&format!("/**/{}", "[".repeat(1_000_000)));
+    kept_as_text(&"{\"a\":".repeat(1_000_000));
     kept_as_text(&format!("{}1{}", "[".repeat(33), "]".repeat(33)));
     kept_as_text(&format!("[{}1]", "1,".repeat(10_000)));
     kept_as_text(&format!("[{}[]]", "[],".repeat(10_000)));
     kept_as_text(&format!(
         "{{{}\"x\":1}}",
-        (0..10_001)
+        (0..1_000_000)
             .map(|i| format!("\"k{i}\":1,"))
             .collect::<String>()
     ));
+    kept_as_text(&format!("{{{}\"a\":1}}", "\"a\":1,".repeat(1_000_000)));
+    kept_as_text(&format!("-{}x", "9".repeat(10_000_000)));
     kept_as_text("\"\\ud800\"");
     kept_as_text("{\"a\": 1} {\"a\": 2}");
     kept_as_text("[1, 2,]");
