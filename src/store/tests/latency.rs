@@ -32,7 +32,7 @@ async fn f58_latency_costs_time_and_no_second_request() {
         let found = world.store.check(&walk, Scope::Both).await.unwrap();
         assert!(found.is_none());
         assert_eq!(world.requests(Route::any()), 2 * pages, "{seconds}");
-        assert!(began.elapsed() < 2 * delay, "side by side");
+        assert!(began.elapsed() < 3 * delay, "once for each page at most");
         script.remove();
     }
 }
