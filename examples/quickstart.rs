@@ -233,7 +233,7 @@ async fn follow(live: &Live<Settings>, there: impl Fn(&Settings) -> bool) -> Res
     let mut live = live.clone();
     let mut now = live.load();
     while !there(&now) {
-        now = tokio::time::timeout(Duration::from_secs(10), live.changed()).await??;
+        now = tokio::time::timeout(Duration::from_secs(60), live.changed()).await??;
     }
     println!(
         "generation {} after {:.0?}: {}",
@@ -250,7 +250,7 @@ async fn until(condition: impl Fn() -> bool) -> Result<()> {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    Ok(tokio::time::timeout(Duration::from_secs(10), wait).await?)
+    Ok(tokio::time::timeout(Duration::from_secs(60), wait).await?)
 }
 
 fn summary(now: &Settings) {

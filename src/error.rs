@@ -311,8 +311,9 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self.kind() {
             ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Timeout => true,
+            // A redirect is an answer for good, too: whoever is asked is not the service.
             ErrorKind::Service | ErrorKind::Protocol => {
-                !matches!(self.status(), Some(status) if (400..500).contains(&status) && status != 408)
+                !matches!(self.status(), Some(status) if (300..500).contains(&status) && ![304, 408].contains(&status))
             }
             ErrorKind::Reference => {
                 !self.failures().is_empty() && self.failures().iter().all(SecretError::is_transient)

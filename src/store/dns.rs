@@ -162,4 +162,49 @@ mod tests {
             );
         }
     }
+
+    /// An alias may lead anywhere; what counts is the name in the SRV record at its end.
+    #[tokio::test]
+    async fn t06_aliases_lead_to_no_foreign_host() {
+        let srv = |target: &str| DnsAnswer::Srv(vec![Srv::new(target)]);
+        let alias = |target: &str| DnsAnswer::Cname(target.to_owned());
+        let server = DnsServer::start().await.unwrap();
+        server.set(ORIGIN, alias("relay.evil.com"));
+        server.set("relay.evil.com", alias("evil.com"));
+        server.set("evil.com", srv("evil.com"));
+        // hickory takes an SRV record at the end of an alias if its target is its own name.
+        let found = Loopback(server.address()).srv(ORIGIN).await.unwrap();
+        let targets: Vec<_> = found.iter().map(|record| &*record.target).collect();
+        assert_eq!(targets, ["evil.com."], "the chain is followed");
+        assert_eq!(replicas(&server).await, Ok(vec![]));
+
+        server.set("relay.evil.com", alias(HOST));
+        server.set(HOST, srv(HOST));
+        server.set("_alt0._tcp.contoso.azconfig.io", alias("evil.com"));
+        assert_eq!(replicas(&server).await, Ok(vec![HOST.to_owned()]));
+        let replica = "contoso-eu.azconfig.io";
+        server.set("evil.com", alias(replica));
+        server.set(replica, srv(replica));
+        let both = vec![replica.to_owned(), HOST.to_owned()];
+        assert_eq!(replicas(&server).await, Ok(both));
+    }
+
+    #[tokio::test]
+    async fn t06_aliases_without_end_are_given_up() {
+        let server = DnsServer::start().await.unwrap();
+        let alias = |target: String| DnsAnswer::Cname(target);
+        for n in 0..200 {
+            let (name, next) = (format!("a{n}.evil.com"), format!("a{}.evil.com", n + 1));
+            server.set(&name, alias(next));
+        }
+        // A long chain, and a circle.
+        for last in [HOST, "a0.evil.com"] {
+            server.set("a200.evil.com", alias(last.to_owned()));
+            server.set(ORIGIN, alias("a0.evil.com".to_owned()));
+            let before = server.queries().len();
+            assert_eq!(replicas(&server).await.unwrap_or_default(), [""; 0]);
+            let asked = server.queries().len() - before;
+            assert!(asked <= 32, "{asked} questions");
+        }
+    }
 }

@@ -289,6 +289,12 @@ mod tests {
         assert_eq!(built.load(Ordering::Relaxed), 6);
     }
 
+    /// Three seconds, give or take two, are slow but not silent (`src/store/tests/latency.rs`).
+    #[test]
+    fn f58_a_slow_answer_is_no_silence() {
+        assert!(Pace::DEFAULT.read > Duration::from_secs(5));
+    }
+
     #[test]
     fn t07_what_authorises_is_marked_and_not_shown() {
         for name in ["authorization", "x-identity-header", "secret"] {

@@ -1,21 +1,23 @@
 //! The transport on real sockets, and the guard in front of it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::{AUTHORIZATION, HeaderName};
 use azure_core::http::{AsyncRawResponse, HttpClient, Method, Request, Url};
-use config_azure_emulator::{CertificateKind, Direction, Emulator, Fault, Proxy, Route, Toxic};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use config_azure_emulator::{Direction, Emulator, Fault, Proxy, Route, Toxic};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use super::client::{Pace, Transport};
 use super::{
     Guard, HostKind, HostLimits, HostPolicy, HttpHook, Limits, Origin, Refusal, reqwest_transport,
 };
+
+mod tls;
 
 const HOST: &str = "contoso.azconfig.io";
 
@@ -154,87 +156,6 @@ async fn f68_endless_bodies_and_encodings_inside_one_another() {
     assert!(serde_json::from_slice::<serde_json::Value>(&body).is_err());
 }
 
-#[tokio::test]
-async fn f56_a_certificate_that_is_not_good_gets_no_byte() {
-    let emulator = emulator().await;
-    for kind in [
-        CertificateKind::Expired,
-        CertificateKind::NotYetValid,
-        CertificateKind::WrongName,
-        CertificateKind::SelfSigned,
-    ] {
-        emulator.show_certificate(HOST, kind).unwrap();
-        let error = ask(&guard(&emulator, limits(5000), |builder| builder))
-            .await
-            .unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Connection, "{error:?}");
-        assert!(
-            !format!("{error:?}").contains("key="),
-            "no URL in the error"
-        );
-    }
-    assert_eq!(emulator.log().count(Route::any()), 0);
-    emulator
-        .show_certificate(HOST, CertificateKind::Good)
-        .unwrap();
-    ask(&guard(&emulator, limits(5000), |builder| builder))
-        .await
-        .unwrap();
-}
-
-#[tokio::test]
-async fn t15_an_unknown_authority_an_old_tls_and_plain_text_get_no_byte() {
-    let emulator = emulator().await;
-    let address = emulator.address(HOST).unwrap();
-    let (plain, bytes) = plain_text().await;
-    let hooks: [HttpHook; 3] = [
-        // An authority that nobody told us of.
-        Arc::new(move |builder| builder.resolve(HOST, address)),
-        // The hook cannot lower the version; a server that has only older ones is refused.
-        Arc::new(move |builder| {
-            let old = reqwest::tls::Version::TLS_1_1;
-            builder
-                .resolve(HOST, address)
-                .tls_version_min(old)
-                .tls_version_max(old)
-        }),
-        // A server that answers in plain http.
-        Arc::new(move |builder| builder.resolve(HOST, plain)),
-    ];
-    for hook in hooks {
-        let policy = HostPolicy::new();
-        policy.allow(Origin::https(HOST), HostKind::Store);
-        // A version that does not exist here may be refused when the client is built.
-        let Ok(transport) = reqwest_transport(Some(&hook)) else {
-            continue;
-        };
-        ask(&Guard::new(transport, policy, limits(5000)))
-            .await
-            .unwrap_err();
-    }
-    assert_eq!(emulator.log().count(Route::any()), 0);
-    assert!(!String::from_utf8_lossy(&bytes.lock().unwrap()).contains("/kv"));
-}
-
-/// A server that answers every connection in plain http, and what it was told.
-async fn plain_text() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let told: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let bytes = told.clone();
-    crate::task::spawn_on(&tokio::runtime::Handle::current(), async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut some = [0; 4096];
-            let read = stream.read(&mut some).await.unwrap_or_default();
-            bytes.lock().unwrap().extend_from_slice(&some[..read]);
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-                .await;
-        }
-    });
-    (address, told)
-}
-
 /// A listener that counts connections and never says a word.
 async fn silent() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -276,6 +197,29 @@ async fn t17_local_hosts_are_asked_past_any_proxy() {
     assert_eq!(connections.load(Ordering::Relaxed), 0);
 }
 
+/// From a loopback address there is no way to a link-local one, so nothing leaves this machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn t17_link_local_hosts_are_asked_past_any_proxy() {
+    let (proxy, connections) = silent().await;
+    let hook: HttpHook = Arc::new(move |builder| {
+        builder
+            .proxy(reqwest::Proxy::all(format!("http://{proxy}")).unwrap())
+            .local_address(IpAddr::from([127, 0, 0, 1]))
+    });
+    let policy = HostPolicy::new();
+    let metadata = Url::parse("http://169.254.169.254/metadata").unwrap();
+    policy.allow(Origin::of(&metadata).unwrap(), HostKind::Identity);
+    let guard = Guard::new(
+        reqwest_transport(Some(&hook)).unwrap(),
+        policy,
+        limits(2000),
+    );
+    let error = guard.execute_request(&get(metadata.as_str())).await;
+    assert_eq!(*error.unwrap_err().kind(), ErrorKind::Connection);
+    assert_eq!(connections.load(Ordering::Relaxed), 0);
+}
+
 #[tokio::test]
 async fn f67_everything_else_goes_through_the_proxy_that_was_chosen() {
     let emulator = emulator().await;
@@ -286,17 +230,28 @@ async fn f67_everything_else_goes_through_the_proxy_that_was_chosen() {
 }
 
 #[tokio::test]
-async fn f57_a_peer_that_says_nothing_runs_into_the_deadline() {
-    let (address, _) = silent().await;
+async fn f57_a_peer_that_says_nothing_runs_into_the_deadline_of_connecting() {
+    let (address, connections) = silent().await;
     let hook: HttpHook = Arc::new(move |builder| builder.resolve(HOST, address));
     let policy = HostPolicy::new();
     policy.allow(Origin::https(HOST), HostKind::Store);
-    let guard = Guard::new(reqwest_transport(Some(&hook)).unwrap(), policy, limits(100));
-    assert_eq!(refusal(ask(&guard).await), Some(Refusal::Deadline));
+    let pace = Pace {
+        connect: Duration::from_millis(200),
+        ..Pace::DEFAULT
+    };
+    let transport = Transport::new(Some(&hook), pace).unwrap();
+    // Neither the guard's deadline nor that of silence: those are no errors of connecting.
+    let guard = Guard::new(Arc::new(transport), policy, limits(60_000));
+    let error = ask(&guard).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Connection, "{error:?}");
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
 
+#[tokio::test]
+async fn f57_an_answer_that_never_comes_runs_into_the_deadline_of_an_answer() {
     let emulator = emulator().await;
     emulator.faults().script(Route::store(), Fault::Hang, None);
-    let quick = self::guard(&emulator, limits(300), |builder| builder);
+    let quick = guard(&emulator, limits(300), |builder| builder);
     assert_eq!(refusal(ask(&quick).await), Some(Refusal::Deadline));
 }
 

@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// The system's allocator, counting bytes.
 pub struct Heap;
@@ -14,6 +15,16 @@ static CAP: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// Bytes that are alive in the whole process.
 pub fn alive() -> usize {
     ALIVE.load(Ordering::Relaxed)
+}
+
+/// What is alive, as soon as it is no more than `bytes`, or after ten seconds: threads of the library's own let go of what
+/// they had a moment later.
+pub async fn least(bytes: usize) -> usize {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while alive() > bytes && Instant::now() < patience {
+        tokio::task::yield_now().await;
+    }
+    alive()
 }
 
 /// Refuses to have more than `bytes` alive until the guard is dropped.

@@ -57,20 +57,11 @@ async fn rotations_leave_nothing_behind() {
         }
     }
     assert_eq!(azure.status().generation, rounds + 1);
-    let now = least(before + 64 * KIB).await;
+    let now = heap::least(before + 64 * KIB).await;
     println!(
         "{rounds} rotations of {SECRETS} secrets: {before} bytes alive after {warm}, {now} at the end; resident \
          {resident} KiB, then {} KiB",
         kibibytes("VmRSS")
     );
     assert!(now <= before + 64 * KIB, "{before}, then {now}");
-}
-
-/// What is alive, as soon as it is no more than `bytes`: the thread that rebuilds lets go of the old value a moment later.
-async fn least(bytes: usize) -> usize {
-    let patience = std::time::Instant::now() + Duration::from_secs(10);
-    while heap::alive() > bytes && std::time::Instant::now() < patience {
-        tokio::task::yield_now().await;
-    }
-    heap::alive()
 }

@@ -16,28 +16,23 @@ use crate::support;
 
 const MIB: usize = 1 << 20;
 
-/// The arguments that run one ignored test of this file.
-fn arguments(test: &str) -> [String; 4] {
-    let exact = format!("process::{test}");
-    [
-        "--exact".into(),
-        exact,
-        "--ignored".into(),
-        "--nocapture".into(),
-    ]
+/// The arguments that run one ignored test of this binary.
+fn arguments(test: &str) -> [&str; 4] {
+    ["--exact", test, "--ignored", "--nocapture"]
 }
 
 fn this_binary() -> std::path::PathBuf {
     std::env::current_exe().expect("the path of this binary")
 }
 
-fn child(test: &str) -> Command {
+/// A process that runs one ignored test of this binary, named with its module.
+pub fn child(test: &str) -> Command {
     let mut command = Command::new(this_binary());
     command.args(arguments(test));
     command
 }
 
-fn must_pass(output: &Output) {
+pub fn must_pass(output: &Output) {
     let text = String::from_utf8_lossy(&output.stdout);
     let passed = output.status.success() && text.contains("1 passed");
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -151,7 +146,7 @@ impl Drop for Talk {
 fn f83_a_process_that_stood_still_catches_up_with_one_check() {
     let stop = std::env::var("CONFIG_AZURE_STOP").ok();
     let stop = stop.map_or(5, |text| text.parse().expect("seconds"));
-    let mut child = Talk::with("child_that_is_stopped");
+    let mut child = Talk::with("process::child_that_is_stopped");
     child.hear("ready");
     child.signal("-STOP");
     // This is the fault itself, not a wait for something.
@@ -196,7 +191,7 @@ fn f84_a_mebibyte_is_loaded_over_tls_within_64() {
     let output = Command::new(prlimit)
         .arg(format!("--data={}", 64 * MIB))
         .arg(this_binary())
-        .args(arguments("child_with_little_memory"))
+        .args(arguments("process::child_with_little_memory"))
         .output()
         .expect("prlimit");
     must_pass(&output);
@@ -230,7 +225,10 @@ async fn child_with_little_memory() {
 /// Which provider of cryptography an application installs for its own TLS is none of our business, nor the other way round.
 #[test]
 fn f87_a_foreign_crypto_provider_does_not_matter() {
-    for installed in ["child_without_a_provider", "child_with_its_own_provider"] {
+    for installed in [
+        "process::child_without_a_provider",
+        "process::child_with_its_own_provider",
+    ] {
         must_pass(&child(installed).output().expect("a child"));
     }
 }

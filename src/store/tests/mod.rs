@@ -17,8 +17,11 @@ use crate::transport::{Guard, HostPolicy, Limits};
 mod checking;
 mod discovery;
 mod emulated;
+#[cfg(unix)]
+mod exhaustion;
 mod failing;
 mod lag;
+mod latency;
 mod loading;
 mod network;
 mod no_token;

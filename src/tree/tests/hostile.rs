@@ -1,5 +1,7 @@
 //! T11, T12: what a key or a value of bad will can cost.
 
+use std::fmt::Write as _;
+
 use super::*;
 use crate::ErrorKind;
 
@@ -111,19 +113,30 @@ fn kept_as_text(value: &str) {
 }
 
 #[test]
+fn f69_a_number_of_ten_megabytes_is_one_value() {
+    let given = [json("x", &"9".repeat(10_000_000))];
+    let (tree, _) = try_grow(&given, &Shape::default()).unwrap();
+    assert_eq!((tree.leaves(), nodes(&tree)), (1, 1));
+}
+
+fn a_million_keys() -> String {
+    let mut object = String::from("{");
+    for key in 0..1_000_000 {
+        write!(object, "\"k{key}\":1,").unwrap();
+    }
+    object + "\"x\":1}"
+}
+
+#[test]
 fn f69_json_without_end() {
     kept_as_text(&"[".repeat(1_000_000));
-    kept_as_text(&format!("/**/{}", "[".repeat(100_000)));
-    kept_as_text(&"{\"a\":".repeat(100_000));
+    kept_as_text(&format!("/**/{}", "[".repeat(1_000_000)));
+    kept_as_text(&"{\"a\":".repeat(1_000_000));
     kept_as_text(&format!("{}1{}", "[".repeat(33), "]".repeat(33)));
     kept_as_text(&format!("[{}1]", "1,".repeat(10_000)));
     kept_as_text(&format!("[{}[]]", "[],".repeat(10_000)));
-    kept_as_text(&format!(
-        "{{{}\"x\":1}}",
-        (0..10_001)
-            .map(|i| format!("\"k{i}\":1,"))
-            .collect::<String>()
-    ));
+    kept_as_text(&a_million_keys());
+    kept_as_text(&format!("{{{}\"a\":1}}", "\"a\":1,".repeat(1_000_000)));
     kept_as_text("\"\\ud800\"");
     kept_as_text("{\"a\": 1} {\"a\": 2}");
     kept_as_text("[1, 2,]");

@@ -8,14 +8,19 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 
-fn resolver(server: &DnsServer) -> TokioResolver {
+/// Long enough for any answer that comes.
+const PATIENT: Duration = Duration::from_secs(10);
+/// For answers that never come, or later than in this time.
+const HASTY: Duration = Duration::from_millis(200);
+
+fn resolver(server: &DnsServer, timeout: Duration) -> TokioResolver {
     let mut connection = ConnectionConfig::udp();
     connection.port = server.address().port();
     let mut name_server = NameServerConfig::udp(server.address().ip());
     name_server.connections = vec![connection];
     let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
     let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-    builder.options_mut().timeout = Duration::from_millis(200);
+    builder.options_mut().timeout = timeout;
     builder.options_mut().attempts = 1;
     builder.build().expect("a resolver")
 }
@@ -47,7 +52,7 @@ async fn replicas_are_published_as_the_service_does() {
         "contoso.azconfig.io",
         &["contoso-eastus.azconfig.io", "contoso-westus.azconfig.io"],
     );
-    let resolver = resolver(&server);
+    let resolver = resolver(&server, PATIENT);
     for (name, expected) in [
         (
             "_origin._tcp.contoso.azconfig.io.",
@@ -77,7 +82,7 @@ async fn a_replica_that_is_taken_away_is_published_no_more() {
     server.set_replicas(here, here, &["east.azconfig.io", "west.azconfig.io"]);
     server.set_replicas(there, there, &["north.azconfig.io"]);
     server.set_replicas(here, "Contoso.azconfig.io.", &["west.azconfig.io"]);
-    let resolver = resolver(&server);
+    let resolver = resolver(&server, PATIENT);
     for (name, expected) in [
         ("_alt0._tcp.contoso.azconfig.io.", Some("west")),
         ("_alt1._tcp.contoso.azconfig.io.", None),
@@ -109,7 +114,7 @@ async fn hostile_answers_reach_the_resolver() {
     ] {
         server.set(name, answer);
     }
-    let resolver = resolver(&server);
+    let (resolver, hasty) = (resolver(&server, PATIENT), resolver(&server, HASTY));
     let many = srv(&resolver, "many.example.").await.expect("records");
     assert_eq!(
         (many.len(), many[29].as_str()),
@@ -121,12 +126,16 @@ async fn hostile_answers_reach_the_resolver() {
             .map(|found| found.len()),
         Some(1)
     );
-    for name in ["broken", "refused", "garbage", "silent", "other", "unknown"] {
-        assert_eq!(
-            srv(&resolver, &format!("{name}.example.")).await,
-            None,
-            "{name}"
-        );
+    for (name, resolver) in [
+        ("broken", &resolver),
+        ("refused", &resolver),
+        ("garbage", &hasty),
+        ("silent", &hasty),
+        ("other", &hasty),
+        ("unknown", &resolver),
+    ] {
+        let found = srv(resolver, &format!("{name}.example.")).await;
+        assert_eq!(found, None, "{name}");
     }
 }
 
@@ -137,7 +146,32 @@ async fn a_late_answer_is_an_answer() {
     let late = |by| DnsAnswer::Late(Duration::from_millis(by), Box::new(answer.clone()));
     server.set("late.example", late(20));
     server.set("too-late.example", late(5_000));
-    let resolver = resolver(&server);
-    assert!(srv(&resolver, "late.example.").await.is_some());
-    assert_eq!(srv(&resolver, "too-late.example.").await, None);
+    let (patient, hasty) = (resolver(&server, PATIENT), resolver(&server, HASTY));
+    assert!(srv(&patient, "late.example.").await.is_some());
+    assert_eq!(srv(&hasty, "too-late.example.").await, None);
+}
+
+#[tokio::test]
+async fn aliases_lead_to_addresses_and_in_a_circle_to_nothing() {
+    let server = DnsServer::start().await.expect("start");
+    let alias = |name: String| DnsAnswer::Cname(name);
+    for n in 0..11 {
+        let next = alias(format!("alias{}.example.", n + 1));
+        server.set(&format!("alias{n}.example"), next);
+    }
+    let address = std::net::Ipv4Addr::new(127, 0, 0, 7);
+    server.set("alias11.example", DnsAnswer::A(vec![address]));
+    let resolver = resolver(&server, PATIENT);
+    let found = resolver.ipv4_lookup("alias3.example.").await;
+    let found = found.expect("within eight aliases, in one answer");
+    let last = found.answers().last().expect("a record");
+    assert_eq!(last.data, RData::A(address.into()));
+    assert_eq!(server.queries(), ["alias3.example"]);
+    let found = resolver.ipv4_lookup("alias0.example.").await;
+    let found = found.expect("beyond, by a second question");
+    let last = found.answers().last().expect("a record");
+    assert_eq!(last.data, RData::A(address.into()));
+    assert_eq!(server.queries()[1..3], ["alias0.example", "alias8.example"]);
+    server.set("alias11.example", alias("alias0.example.".to_owned()));
+    assert!(resolver.ipv4_lookup("alias0.example.").await.is_err());
 }

@@ -20,7 +20,7 @@ async fn world() -> (Emulator, Proxy, reqwest::Client) {
     }
     let proxy = emulator.proxy(HOST).await.expect("a proxy");
     let client = emulator.client(reqwest::Client::builder());
-    let client = client.timeout(Duration::from_secs(5)).build();
+    let client = client.timeout(Duration::from_secs(60)).build();
     (emulator, proxy, client.expect("client"))
 }
 
@@ -157,6 +157,25 @@ async fn a_slow_close_keeps_the_client_s_side_open() {
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).await.expect("the end");
     assert!(started.elapsed() >= delay);
+}
+
+#[tokio::test]
+async fn a_server_can_close_what_is_idle_and_the_client_learn_of_it_later() {
+    let (emulator, proxy, client) = world().await;
+    assert!(list(&client).await.is_some());
+    proxy.close_all().await;
+    assert_eq!(proxy.connections(), 1);
+    let delay = Duration::from_secs(3600);
+    proxy.add(Direction::Downstream, Toxic::SlowClose { delay });
+    // The first close is seen before or while the next request is sent.
+    let second = list(&client).await;
+    assert!(second.is_some() || list(&client).await.is_some());
+    let before = emulator.log().count(Route::any());
+    proxy.close_all().await;
+    // The client cannot know, and what it sends goes nowhere.
+    let hasty = client.get(URL).timeout(Duration::from_millis(300));
+    assert!(hasty.send().await.is_err());
+    assert_eq!(emulator.log().count(Route::any()), before);
 }
 
 #[tokio::test]

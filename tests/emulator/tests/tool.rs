@@ -14,6 +14,11 @@ struct Tool {
 
 impl Tool {
     fn start(arguments: &[&str]) -> Self {
+        Self::try_start(arguments).expect("the command prints a line")
+    }
+
+    /// None if the command ends before it has told where it listens.
+    fn try_start(arguments: &[&str]) -> Option<Self> {
         let mut child = command(arguments)
             .args(["--json", "--stop-on-eof"])
             .stdin(Stdio::piped())
@@ -22,11 +27,13 @@ impl Tool {
             .expect("the command starts");
         let mut line = String::new();
         let output = child.stdout.take().expect("the output is piped");
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("the command prints a line");
+        let read = BufReader::new(output).read_line(&mut line);
+        if read.expect("its output") == 0 {
+            child.wait().expect("the command ends");
+            return None;
+        }
         let report = serde_json::from_str(&line).expect("the line is JSON");
-        Self { child, report }
+        Some(Self { child, report })
     }
 
     fn stop(mut self) {
@@ -185,24 +192,33 @@ async fn a_world_of_files_is_served_on_ports_of_loopback_and_exported_again() {
     }
 }
 
+/// Taken together, so that no two are the same.
+fn three_free_ports() -> [u16; 3] {
+    let taken = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let port = |listener: &std::net::TcpListener| listener.local_addr().expect("an address").port();
+    taken.each_ref().map(port)
+}
+
 #[test]
 fn ports_can_be_chosen() {
     let folder = folder("ports");
-    let free = || {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("an address").port()
-    };
-    let (store, vault, authority) = (free(), free(), free());
-    let tool = Tool::start(&[
-        "--store",
-        &format!("contoso:{store}"),
-        "--vault",
-        &format!("kv:{vault}"),
-        "--identity-port",
-        &authority.to_string(),
-        "--ca-file",
-        &path(&folder, "ca.pem"),
-    ]);
+    let ca_file = path(&folder, "ca.pem");
+    // Somebody else may take a port before the command has it; then there are others.
+    let started = (0..5).find_map(|_| {
+        let [store, vault, authority] = three_free_ports();
+        let tool = Tool::try_start(&[
+            "--store",
+            &format!("contoso:{store}"),
+            "--vault",
+            &format!("kv:{vault}"),
+            "--identity-port",
+            &authority.to_string(),
+            "--ca-file",
+            &ca_file,
+        ]);
+        tool.map(|tool| (tool, store, vault, authority))
+    });
+    let (tool, store, vault, authority) = started.expect("the command starts");
     assert_eq!(
         tool.text("/stores/0/endpoint"),
         format!("https://localhost:{store}")

@@ -15,7 +15,7 @@ await check(`provider: read the store ${name}`, async () => {
     trimKeyPrefixes: [dataset.prefix],
     clientOptions,
     keyVaultOptions: { credential: credential(), clientOptions: vaultOptions },
-    startupOptions: { timeoutInMs: 20_000 },
+    startupOptions: { timeoutInMs: 100_000 },
     replicaDiscoveryEnabled: false,
   });
   writeFileSync(file, JSON.stringify(Object.fromEntries(provider)));

@@ -26,7 +26,7 @@ def main(name, file):
             # The provider looks a vault's options up by its URL with a slash at the end.
             keyvault_client_configs={url + "/": dict(VAULT_OPTIONS) for url in WORLD["vaults"].values()},
             replica_discovery_enabled=False,
-            startup_timeout=20,
+            startup_timeout=100,
             **OPTIONS,
         )
         pathlib.Path(file).write_text(json.dumps(dict(provider)), encoding="utf-8")

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 /// The record types that are answered.
 pub(super) const A: u16 = 1;
+pub(super) const CNAME: u16 = 5;
 pub(super) const SRV: u16 = 33;
 
 const CLASS_IN: u16 = 1;
@@ -11,6 +12,15 @@ const HEADER: usize = 12;
 /// Response, recursion desired and available.
 const FLAGS: u16 = 0x8180;
 const TRUNCATED: u16 = 0x0200;
+
+/// One record of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// As in a [`Question`].
+    pub(super) owner: String,
+    pub(super) kind: u16,
+    pub(super) data: Vec<u8>,
+}
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,19 +63,23 @@ impl Question {
         })
     }
 
-    /// An answer with this response code and these records of the type asked for.
-    pub(super) fn answer(&self, code: u16, ttl: u32, records: &[Vec<u8>]) -> Vec<u8> {
+    /// An answer with this response code and these records.
+    pub(super) fn answer(&self, code: u16, ttl: u32, records: &[Record]) -> Vec<u8> {
         let count = u16::try_from(records.len()).unwrap_or(u16::MAX);
         let mut packet = self.head(FLAGS | code, count);
         for record in records {
-            // A pointer to the name in the question.
-            packet.extend(0xC00C_u16.to_be_bytes());
-            packet.extend(self.kind.to_be_bytes());
+            if record.owner == self.name {
+                // A pointer to the name in the question.
+                packet.extend(0xC00C_u16.to_be_bytes());
+            } else {
+                packet.extend(name_data(&record.owner));
+            }
+            packet.extend(record.kind.to_be_bytes());
             packet.extend(CLASS_IN.to_be_bytes());
             packet.extend(ttl.to_be_bytes());
-            let length = u16::try_from(record.len()).unwrap_or(u16::MAX);
+            let length = u16::try_from(record.data.len()).unwrap_or(u16::MAX);
             packet.extend(length.to_be_bytes());
-            packet.extend(record);
+            packet.extend(&record.data);
         }
         packet
     }
@@ -91,7 +105,14 @@ pub(super) fn srv_data(priority: u16, weight: u16, port: u16, target: &str) -> V
     for number in [priority, weight, port] {
         data.extend(number.to_be_bytes());
     }
-    for label in target.split('.').filter(|label| !label.is_empty()) {
+    data.extend(name_data(target));
+    data
+}
+
+/// A name, uncompressed: also the data of a CNAME record. Labels are cut to the 63 bytes that they can have.
+pub(super) fn name_data(name: &str) -> Vec<u8> {
+    let mut data = Vec::new();
+    for label in name.split('.').filter(|label| !label.is_empty()) {
         let label = &label.as_bytes()[..label.len().min(63)];
         data.push(u8::try_from(label.len()).expect("a label has at most 63 bytes"));
         data.extend(label);
@@ -122,13 +143,21 @@ mod tests {
             (question.id, question.name.as_str(), question.kind),
             (0x1234, "a.b", SRV)
         );
-        let packet = question.answer(0, 60, &[srv_data(1, 2, 443, "x.y.")]);
+        let srv = |owner: &str| Record {
+            owner: owner.to_owned(),
+            kind: SRV,
+            data: srv_data(1, 2, 443, "x.y."),
+        };
+        let packet = question.answer(0, 60, &[srv("a.b")]);
         assert_eq!(packet[..4], [0x12, 0x34, 0x81, 0x80]);
         assert_eq!(packet[4..12], [0, 1, 0, 1, 0, 0, 0, 0]);
         assert_eq!(packet[12..21], QUERY[12..21]);
         let record = [0xC0, 0x0C, 0, 33, 0, 1, 0, 0, 0, 60, 0, 11];
         assert_eq!(packet[21..33], record);
         assert_eq!(packet[33..], [0, 1, 0, 2, 1, 187, 1, b'x', 1, b'y', 0]);
+        // The record of another name has that name in full.
+        let packet = question.answer(0, 60, &[srv("c")]);
+        assert_eq!(packet[21..26], [1, b'c', 0, 0, 33]);
     }
 
     #[test]

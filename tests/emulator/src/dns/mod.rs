@@ -12,10 +12,12 @@ use tokio::net::UdpSocket;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::EmulatorError;
-use message::{A, Question, SRV, a_data, srv_data};
+use message::{A, CNAME, Question, Record, SRV, a_data, name_data, srv_data};
 
 const NO_ERROR: u16 = 0;
 const NAME_ERROR: u16 = 3;
+/// Aliases in one answer; the client must ask for the rest of a longer chain.
+const ALIASES: usize = 8;
 
 /// An SRV record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub enum DnsAnswer {
     Srv(Vec<Srv>),
     /// These addresses; to questions of other types, none.
     A(Vec<Ipv4Addr>),
+    /// The name is an alias of this one (CNAME). As a recursive resolver does, the server adds what it says to that name, over at
+    /// most eight aliases in one answer: a chain may be longer, and may be a circle.
+    Cname(String),
     /// A response code: 1 format error, 2 server failure, 3 no such name, 5 refused.
     Code(u16),
     /// Nothing, ever.
@@ -161,6 +166,13 @@ impl Drop for DnsServer {
     }
 }
 
+impl Zone {
+    fn says(&self, name: &str) -> DnsAnswer {
+        let known = lock(&self.answers).get(name).cloned();
+        known.unwrap_or(DnsAnswer::Code(NAME_ERROR))
+    }
+}
+
 async fn serve(socket: UdpSocket, zone: Arc<Zone>) {
     let socket = Arc::new(socket);
     let mut answers = JoinSet::new();
@@ -181,35 +193,61 @@ async fn serve(socket: UdpSocket, zone: Arc<Zone>) {
 }
 
 async fn answer(question: Question, from: SocketAddr, socket: Arc<UdpSocket>, zone: Arc<Zone>) {
-    let known = lock(&zone.answers).get(&question.name).cloned();
-    let mut said = known.unwrap_or(DnsAnswer::Code(NAME_ERROR));
-    while let DnsAnswer::Late(delay, later) = said {
-        tokio::time::sleep(delay).await;
-        said = *later;
+    let mut aliases = Vec::new();
+    let mut name = question.name.clone();
+    let mut said = zone.says(&name);
+    loop {
+        match said {
+            DnsAnswer::Late(delay, later) => {
+                tokio::time::sleep(delay).await;
+                said = *later;
+            }
+            DnsAnswer::Cname(_) if aliases.len() == ALIASES => said = DnsAnswer::Code(NO_ERROR),
+            DnsAnswer::Cname(target) => {
+                aliases.push(Record {
+                    owner: std::mem::replace(&mut name, canonical(&target)),
+                    kind: CNAME,
+                    data: name_data(&target),
+                });
+                said = zone.says(&name);
+            }
+            _ => break,
+        }
     }
     let ttl = *lock(&zone.ttl);
-    if let Some(packet) = packet(question, &said, ttl) {
+    if let Some(packet) = packet(question, aliases, &name, &said, ttl) {
         // A resolver that has gone away does not want it any more.
         let _ = socket.send_to(&packet, from).await;
     }
 }
 
-fn packet(mut question: Question, said: &DnsAnswer, ttl: u32) -> Option<Vec<u8>> {
-    let data = |records: &[Srv]| -> Vec<Vec<u8>> {
-        let records = records.iter();
-        let data = records.map(|r| srv_data(r.priority, r.weight, r.port, &r.target));
-        data.collect()
+/// The answer to a question: the aliases that led to `owner`, and what was said to that.
+fn packet(
+    mut question: Question,
+    aliases: Vec<Record>,
+    owner: &str,
+    said: &DnsAnswer,
+    ttl: u32,
+) -> Option<Vec<u8>> {
+    let asked = question.kind;
+    let all = |of_kind: u16, data: Vec<Vec<u8>>| -> Vec<Record> {
+        let data = if of_kind == asked { data } else { Vec::new() };
+        let records = data.into_iter().map(|data| Record {
+            owner: owner.to_owned(),
+            kind: of_kind,
+            data,
+        });
+        aliases.iter().cloned().chain(records).collect()
     };
     match said {
-        DnsAnswer::Srv(records) if question.kind == SRV => {
-            Some(question.answer(NO_ERROR, ttl, &data(records)))
+        DnsAnswer::Srv(records) => {
+            Some(question.answer(NO_ERROR, ttl, &all(SRV, srv_datas(records))))
         }
-        DnsAnswer::A(addresses) if question.kind == A => {
-            let data: Vec<_> = addresses.iter().copied().map(a_data).collect();
-            Some(question.answer(NO_ERROR, ttl, &data))
+        DnsAnswer::A(addresses) => {
+            let data = addresses.iter().copied().map(a_data).collect();
+            Some(question.answer(NO_ERROR, ttl, &all(A, data)))
         }
-        DnsAnswer::Srv(_) | DnsAnswer::A(_) => Some(question.answer(NO_ERROR, ttl, &[])),
-        DnsAnswer::Code(code) => Some(question.answer(code & 0xF, ttl, &[])),
+        DnsAnswer::Code(code) => Some(question.answer(code & 0xF, ttl, &aliases)),
         DnsAnswer::Truncated => Some(question.truncated()),
         DnsAnswer::Garbage(bytes) => {
             let id = question.id.to_be_bytes().into_iter();
@@ -217,8 +255,14 @@ fn packet(mut question: Question, said: &DnsAnswer, ttl: u32) -> Option<Vec<u8>>
         }
         DnsAnswer::WrongId(records) => {
             question.id = question.id.wrapping_add(1);
-            Some(question.answer(NO_ERROR, ttl, &data(records)))
+            Some(question.answer(NO_ERROR, ttl, &all(SRV, srv_datas(records))))
         }
-        DnsAnswer::Silence | DnsAnswer::Late(..) => None,
+        DnsAnswer::Silence | DnsAnswer::Late(..) | DnsAnswer::Cname(_) => None,
     }
+}
+
+fn srv_datas(records: &[Srv]) -> Vec<Vec<u8>> {
+    let records = records.iter();
+    let data = records.map(|r| srv_data(r.priority, r.weight, r.port, &r.target));
+    data.collect()
 }

@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 use crate::error::EmulatorError;
 use pump::{Ending, pump};
+use toxic::Mixture;
 pub use toxic::{Direction, Toxic};
 
 /// A proxy in front of one address. Dropping it closes its port and all its connections.
@@ -30,13 +32,26 @@ struct Shared {
     upstream: SocketAddr,
     toxics: Mutex<Vec<(Direction, Toxic)>>,
     connections: Mutex<usize>,
-    /// A new generation ends all connections of the old ones.
-    generation: watch::Sender<usize>,
+    /// How all open connections end. Those that come later have a channel of their own.
+    ending: Mutex<watch::Sender<Option<Ending>>>,
 }
 
 impl Shared {
     fn toxics(&self) -> MutexGuard<'_, Vec<(Direction, Toxic)>> {
         self.toxics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The channel of the connections that are now ending: it is closed when all of them know.
+    fn end_all(&self, how: Ending) -> watch::Sender<Option<Ending>> {
+        let mut current = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = std::mem::replace(&mut *current, watch::Sender::new(None));
+        open.send_replace(Some(how));
+        open
+    }
+
+    fn subscribe(&self) -> watch::Receiver<Option<Ending>> {
+        let current = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        current.subscribe()
     }
 
     fn toxics_on(&self, direction: Direction) -> Vec<Toxic> {
@@ -60,7 +75,7 @@ impl Proxy {
             upstream,
             toxics: Mutex::default(),
             connections: Mutex::default(),
-            generation: watch::Sender::new(0),
+            ending: Mutex::new(watch::Sender::new(None)),
         });
         let task = Some(tokio::spawn(accept(listener, shared.clone())));
         Ok(Self {
@@ -109,7 +124,15 @@ impl Proxy {
 
     /// Ends all open connections with a reset, as when a load balancer restarts. New ones are accepted.
     pub fn reset_all(&self) {
-        self.shared.generation.send_modify(|n| *n += 1);
+        self.shared.end_all(Ending::Reset);
+    }
+
+    /// Ends the server's side of all open connections, as when it closes those that are idle, and waits until it is done.
+    /// The client's side ends with it, or so much later as [`Toxic::SlowClose`] says: what is sent until then is lost. New
+    /// connections are accepted.
+    pub async fn close_all(&self) {
+        let ended = self.shared.end_all(Ending::Close);
+        ended.closed().await;
     }
 
     /// How many connections were accepted so far.
@@ -133,7 +156,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => if let Ok((client, _)) = accepted {
                 *shared.connections.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-                connections.spawn(relay(client, shared.clone()));
+                connections.spawn(relay(client, shared.subscribe(), shared.clone()));
             },
             Some(_) = connections.join_next() => {}
         }
@@ -141,8 +164,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Relays one connection until both sides are done or a toxic ends it.
-async fn relay(client: TcpStream, shared: Arc<Shared>) {
-    let mut generation = shared.generation.subscribe();
+async fn relay(client: TcpStream, mut told: watch::Receiver<Option<Ending>>, shared: Arc<Shared>) {
     let Ok(server) = TcpStream::connect(shared.upstream).await else {
         return;
     };
@@ -156,7 +178,16 @@ async fn relay(client: TcpStream, shared: Arc<Shared>) {
     let down = pump(from_server, &mut to_client, &shared, Direction::Downstream);
     let ending = tokio::select! {
         both = async { tokio::try_join!(up, down) } => both.err(),
-        _ = generation.changed() => Some(Ending::Reset),
+        _ = told.changed() => {
+            let ending = *told.borrow();
+            drop(to_server);
+            drop(told);
+            if let Some(Ending::Close) = ending {
+                let toxics = shared.toxics_on(Direction::Downstream);
+                sleep(Mixture::of(&toxics).slow_close).await;
+            }
+            ending
+        }
     };
     if let Some(Ending::Reset) = ending {
         // RST instead of FIN; that a socket which is gone already cannot be reset is fine.

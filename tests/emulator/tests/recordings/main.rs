@@ -71,7 +71,7 @@ fn recordings() -> Option<PathBuf> {
     folder.map(PathBuf::from)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn recorded_reads_draw_answers_of_the_recorded_shape() {
     let Some(folder) = recordings() else { return };
     let (mut report, mut decoys) = (Report::default(), 0);
@@ -86,7 +86,7 @@ async fn recorded_reads_draw_answers_of_the_recorded_shape() {
     report.check(200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn recorded_reads_of_vaults_draw_answers_of_the_recorded_shape() {
     let Some(folder) = recordings() else { return };
     let mut report = Report::default();
