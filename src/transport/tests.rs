@@ -327,13 +327,13 @@ async fn f63_a_connection_that_went_silent_is_not_used_again() {
     let hook: HttpHook = Arc::new(move |builder| base(builder).resolve(HOST, address));
     let pace = Pace {
         ping: Duration::from_millis(200),
-        ping_timeout: Duration::from_millis(200),
+        ping_timeout: Duration::from_secs(1),
         ..Pace::DEFAULT
     };
     let policy = HostPolicy::new();
     policy.allow(Origin::https(HOST), HostKind::Store);
     let transport = Transport::new(Some(&hook), pace).unwrap();
-    let guard = Guard::new(Arc::new(transport), policy, limits(1500));
+    let guard = Guard::new(Arc::new(transport), policy, limits(10_000));
     ask(&guard).await.unwrap();
     proxy.add(Direction::Downstream, Toxic::Timeout { after: None });
     ask(&guard).await.unwrap_err();

@@ -22,6 +22,9 @@ use crate::store::{
 use crate::time::SystemClock;
 use crate::transport::{Guard, HostPolicy, HttpHook, Limits, in_turns, reqwest_transport};
 
+/// The time of an answer where one is waited for in vain: long enough for a good one on a machine that is busy.
+const HASTY: Duration = Duration::from_secs(2);
+
 pub(super) const HOST: &str = "contoso.azconfig.io";
 
 /// Names that lead where the test says, at the time of each connection, in turns as those of the system do.
@@ -198,7 +201,7 @@ async fn f51_the_store_s_own_name_is_not_found_and_found_again() {
     // A server that says nothing.
     let server = DnsServer::start().await.unwrap();
     let names = ByDns::new(&server, network.proxy.address().port());
-    let store = client(&network.emulator, names, Duration::from_millis(500));
+    let store = client(&network.emulator, names, HASTY);
     server.set(HOST, DnsAnswer::Silence);
     let error = store.load(&|_| {}).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
@@ -274,7 +277,7 @@ async fn f58_latency_costs_time_and_no_second_request() {
 
 #[tokio::test]
 async fn f59_a_trickle_runs_into_the_deadline() {
-    let network = Network::with_limits(Duration::from_millis(300)).await;
+    let network = Network::with_limits(HASTY).await;
     assert_eq!(network.loads().await.unwrap(), ALL);
     network.down(Toxic::Bandwidth { rate: 100 });
     assert_eq!(network.loads().await.unwrap_err(), ErrorKind::Timeout);
@@ -340,7 +343,7 @@ async fn f62_small_packets() {
 
 #[tokio::test]
 async fn f63_half_open_connections() {
-    let network = Network::with_limits(Duration::from_millis(300)).await;
+    let network = Network::with_limits(HASTY).await;
     assert_eq!(network.loads().await.unwrap(), ALL);
     network.down(Toxic::Timeout { after: None });
     assert_eq!(network.loads().await.unwrap_err(), ErrorKind::Timeout);
