@@ -10,7 +10,7 @@ use crate::json::Object;
 use crate::secret::Secret;
 
 use super::ReferenceId;
-use super::answer::{Attributes, checked, parse};
+use super::answer::{Attributes, Tags, checked, pairs, parse};
 use super::encrypted::ContentKey;
 use super::failure::{Trouble, undecryptable};
 use super::resolved::{Resolved, ResolvedKey};
@@ -20,6 +20,7 @@ use super::resolved::{Resolved, ResolvedKey};
 struct KeyBundle {
     key: Option<Map<String, Value>>,
     attributes: Option<Object<Attributes>>,
+    tags: Option<Tags>,
 }
 
 /// What of a JSON Web Key is public. Whatever else an answer holds stays behind.
@@ -36,6 +37,7 @@ pub(super) fn read(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Reso
         jwk: Value::Object(key),
         version: id.version().map(Into::into),
         life: bundle.attributes.unwrap_or_default().0.into(),
+        tags: pairs(bundle.tags).collect(),
     }))
 }
 
