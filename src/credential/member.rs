@@ -192,9 +192,7 @@ impl Kit {
     }
 }
 
-fn made<T: TokenCredential + 'static>(
-    made: azure_core::Result<Arc<T>>,
-) -> Result<Member, Unmade> {
+fn made<T: TokenCredential + 'static>(made: azure_core::Result<Arc<T>>) -> Result<Member, Unmade> {
     match made {
         Ok(credential) => Ok(credential),
         Err(error) => Err(Unmade::Wrong(super::failure::words(&error.to_string()))),

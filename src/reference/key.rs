@@ -66,3 +66,22 @@ pub(super) fn unwrapped(
         .map(Resolved::ContentKey)
         .ok_or_else(|| undecryptable("what was unwrapped is not an AES-256 key"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::KeyIdentifier;
+
+    #[test]
+    fn the_tags_of_a_key_are_read() {
+        let id = "https://kv-orders.vault.azure.net/keys/signing";
+        let body = serde_json::json!({
+            "key": { "kid": format!("{id}/1a2b"), "kty": "RSA", "n": "AQAB", "e": "AQAB" },
+            "tags": { "owner": "orders", "empty": null },
+        });
+        let id = ReferenceId::Key(KeyIdentifier::parse(id).unwrap());
+        let read = read(Bytes::from(body.to_string()), &id, false).unwrap();
+        let tags: Vec<_> = read.tags().collect();
+        assert_eq!(tags, [("empty", ""), ("owner", "orders")]);
+    }
+}

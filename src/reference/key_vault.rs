@@ -1,7 +1,7 @@
 //! One kind of object in one vault: its client, its gate and its bounds.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
