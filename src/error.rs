@@ -140,6 +140,10 @@ impl Error {
             many => format!("{many} references could not be resolved"),
         };
         let mut error = Self::new(ErrorKind::Reference, message);
+        // One missing token fails many references for one reason.
+        if let Some(cause) = failures.iter().find_map(SecretError::cause) {
+            error = error.with_source(cause.clone());
+        }
         error.inner().failures = failures;
         error
     }
@@ -256,7 +260,7 @@ impl Error {
     }
 
     /// The store's own id of the request that it answered with an error status (the header `x-ms-request-id`): what
-    /// Microsoft's support asks for.
+    /// Microsoft's support asks for. That of a vault is in [`failures`](Self::failures).
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.context.request_id.as_deref()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{Level, Span, event};
 
-use crate::error::{Error, SecretErrorKind, printable};
+use crate::error::{Error, SecretError, printable};
 
 /// The target of every span and event below.
 pub(crate) const TARGET: &str = "config_azure";
@@ -121,8 +121,10 @@ pub(crate) fn check_recovered(endpoint: &str, attempts: u32) {
         "the store answers again");
 }
 
-pub(crate) fn secret_failed(vault: &str, secret: &str, kind: SecretErrorKind, status: Option<u16>) {
-    event!(name: SECRET_FAILED, target: TARGET, Level::WARN, vault, secret, ?kind, status,
+pub(crate) fn secret_failed(error: &SecretError) {
+    event!(name: SECRET_FAILED, target: TARGET, Level::WARN, vault = error.vault(), secret = error.secret(),
+        kind = ?error.kind(), status = error.status(), code = error.code(), hint = error.hint(),
+        request_id = error.request_id(),
         "a secret cannot be read");
 }
 

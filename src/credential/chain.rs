@@ -7,7 +7,7 @@ use azure_core::credentials::AccessToken;
 use azure_core::error::ErrorKind;
 
 use super::failure::{ENTRA_CODE, OwnText, with_code, words};
-use super::member::{CredentialKind, Kit};
+use super::member::{CredentialKind, Kit, Unmade};
 use super::probe::{Presence, managed_identity};
 
 /// Members in their order, and the one that worked.
@@ -112,7 +112,17 @@ impl Chain {
     async fn ask(&self, kind: CredentialKind, scopes: &[&str]) -> Tried {
         let member = match self.kit.make(kind) {
             Ok(member) => member,
-            Err(reason) => return Tried::Absent(reason),
+            Err(Unmade::Missing(reason)) => return Tried::Absent(reason),
+            // A kind of managed identity that is not supported is no identity here, and a tool is asked anyway. But a
+            // service or a principal that is set up must not go on under another identity: it may be a mightier one.
+            Err(Unmade::Wrong(reason)) => {
+                return match kind {
+                    CredentialKind::Environment | CredentialKind::WorkloadIdentity => {
+                        Tried::Failed(reason)
+                    }
+                    _ => Tried::Absent(reason),
+                };
+            }
         };
         match member.get_token(scopes, None).await {
             Ok(token) => Tried::Token(token),

@@ -21,7 +21,8 @@ use super::probe::INSTANCE_METADATA;
 /// identity, a managed identity, the Azure CLI or the Azure Developer CLI, in this order.
 ///
 /// - A member that is not set up here is passed over; one that is set up but fails ends the search, so that a
-///   broken production login is never replaced by a developer's own.
+///   broken production login is never replaced by a developer's own, nor by the identity of the machine. That is so
+///   also if a token file is not mounted yet or a tenant is malformed. The next call tries anew.
 /// - Whether there is a managed identity is found out within a second.
 /// - The member that worked is used from then on. One `info` event says which, and why not the others.
 /// - `AZURE_TOKEN_CREDENTIALS` narrows the choice: `prod` (the first three), `dev` (the last two), or the name of

@@ -28,6 +28,16 @@ impl CredentialFailure {
         self.retry_at
     }
 
+    /// Why, as far as it may be told; of a chain, each member on a line.
+    pub(crate) fn text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
+    }
+
+    /// True if Entra ID has no resource of the name that the token was asked for (AADSTS500011).
+    pub(crate) fn is_unknown_audience(&self) -> bool {
+        self.text.contains("AADSTS500011")
+    }
+
     /// The failure inside an error of a [`CachedCredential`](super::CachedCredential).
     pub(crate) fn in_error(error: &azure_core::Error) -> Option<&Self> {
         causes(error).find_map(|cause| cause.downcast_ref())

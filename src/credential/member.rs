@@ -71,8 +71,16 @@ impl fmt::Display for CredentialKind {
     }
 }
 
-/// Why a member has nothing to say: it goes on with the next.
-pub(super) type Absent = String;
+/// Why a member cannot be made.
+pub(super) enum Unmade {
+    /// A variable that it needs is not set: it is not meant.
+    Missing(String),
+    /// Everything that it needs is set, but is of no use: a token file that cannot be read, a tenant that is none.
+    Wrong(String),
+}
+
+/// A member, made.
+type Member = Arc<dyn TokenCredential>;
 
 /// What members are made of.
 #[derive(Clone)]
@@ -84,7 +92,7 @@ pub(super) struct Kit {
 
 impl Kit {
     /// Makes a member. They are made anew for every token: a cache inside would keep what a service has refused.
-    pub(super) fn make(&self, kind: CredentialKind) -> Result<Arc<dyn TokenCredential>, Absent> {
+    pub(super) fn make(&self, kind: CredentialKind) -> Result<Member, Unmade> {
         match kind {
             CredentialKind::Environment => self.client_secret(),
             CredentialKind::WorkloadIdentity => self.workload_identity(),
@@ -94,18 +102,21 @@ impl Kit {
         }
     }
 
-    fn client_secret(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
+    fn client_secret(&self) -> Result<Member, Unmade> {
         let tenant = self.variable("AZURE_TENANT_ID")?;
         let client = self.variable("AZURE_CLIENT_ID")?;
-        let secret = self.variable("AZURE_CLIENT_SECRET").map_err(|absent| {
+        let secret = self.variable("AZURE_CLIENT_SECRET").map_err(|missing| {
             if self
                 .environment
                 .text("AZURE_CLIENT_CERTIFICATE_PATH")
                 .is_some()
             {
-                "client certificates are not supported; AZURE_CLIENT_SECRET is not set".to_owned()
+                Unmade::Missing(
+                    "client certificates are not supported; AZURE_CLIENT_SECRET is not set"
+                        .to_owned(),
+                )
             } else {
-                absent
+                missing
             }
         })?;
         let options = ClientSecretCredentialOptions {
@@ -119,7 +130,7 @@ impl Kit {
         ))
     }
 
-    fn workload_identity(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
+    fn workload_identity(&self) -> Result<Member, Unmade> {
         let file = self.variable("AZURE_FEDERATED_TOKEN_FILE")?;
         let options = WorkloadIdentityCredentialOptions {
             credential_options: ClientAssertionCredentialOptions {
@@ -132,7 +143,7 @@ impl Kit {
         made(WorkloadIdentityCredential::new(Some(options)))
     }
 
-    fn managed_identity(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
+    fn managed_identity(&self) -> Result<Member, Unmade> {
         let client = self.environment.text("AZURE_CLIENT_ID");
         let options = ManagedIdentityCredentialOptions {
             user_assigned_id: client.map(UserAssignedId::ClientId),
@@ -141,7 +152,7 @@ impl Kit {
         made(ManagedIdentityCredential::new(Some(options)))
     }
 
-    fn azure_cli(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
+    fn azure_cli(&self) -> Result<Member, Unmade> {
         let options = AzureCliCredentialOptions {
             executor: self.executor.clone(),
             ..AzureCliCredentialOptions::default()
@@ -149,7 +160,7 @@ impl Kit {
         made(AzureCliCredential::new(Some(options)))
     }
 
-    fn azure_developer_cli(&self) -> Result<Arc<dyn TokenCredential>, Absent> {
+    fn azure_developer_cli(&self) -> Result<Member, Unmade> {
         let options = AzureDeveloperCliCredentialOptions {
             executor: self.executor.clone(),
             ..AzureDeveloperCliCredentialOptions::default()
@@ -157,9 +168,9 @@ impl Kit {
         made(AzureDeveloperCliCredential::new(Some(options)))
     }
 
-    fn variable(&self, name: &str) -> Result<String, Absent> {
+    fn variable(&self, name: &str) -> Result<String, Unmade> {
         let value = self.environment.text(name);
-        value.ok_or_else(|| format!("{name} is not set"))
+        value.ok_or_else(|| Unmade::Missing(format!("{name} is not set")))
     }
 
     /// Our transport, no retries: the cache in front spaces the attempts.
@@ -181,12 +192,10 @@ impl Kit {
     }
 }
 
-fn made<T: TokenCredential + 'static>(
-    made: azure_core::Result<Arc<T>>,
-) -> Result<Arc<dyn TokenCredential>, Absent> {
+fn made<T: TokenCredential + 'static>(made: azure_core::Result<Arc<T>>) -> Result<Member, Unmade> {
     match made {
         Ok(credential) => Ok(credential),
-        Err(error) => Err(super::failure::words(&error.to_string())),
+        Err(error) => Err(Unmade::Wrong(super::failure::words(&error.to_string()))),
     }
 }
 

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::environment::Environment;
 
-use super::member::{Absent, identity_endpoint};
+use super::member::identity_endpoint;
 
 /// The instance metadata service of a virtual machine.
 pub(super) const INSTANCE_METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token?\
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) enum Presence {
     There,
     /// The next member is tried.
-    Absent(Absent),
+    Absent(String),
     /// Something is set, but not right: the chain stops.
     Wrong(&'static str),
 }

@@ -1,6 +1,7 @@
 //! Why one reference could not be resolved.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{printable, word};
@@ -52,10 +53,16 @@ struct Inner {
     version: Option<String>,
     status: Option<u16>,
     code: Option<String>,
+    request_id: Option<String>,
     hint: Option<&'static str>,
+    cause: Option<Cause>,
     retry_after: Option<Duration>,
     read_before: bool,
 }
+
+/// What a credential said: a text that was cleaned where it was made.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Cause(Arc<str>);
 
 impl SecretError {
     pub(crate) fn new(kind: SecretErrorKind) -> Self {
@@ -68,7 +75,9 @@ impl SecretError {
             version: None,
             status: None,
             code: None,
+            request_id: None,
             hint: None,
+            cause: None,
             retry_after: None,
             read_before: false,
         }))
@@ -109,6 +118,22 @@ impl SecretError {
     pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
         self.0.hint = Some(hint);
         self
+    }
+
+    /// The vault's own id of the request. Whatever is not a plain word is dropped.
+    pub(crate) fn with_request_id(mut self, id: &str) -> Self {
+        self.0.request_id = Some(word(id)).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// Why no token could be had, as the credential's cache tells it: names and codes, never a value.
+    pub(crate) fn with_cause(mut self, text: Arc<str>) -> Self {
+        self.0.cause = Some(Cause(text));
+        self
+    }
+
+    pub(super) fn cause(&self) -> Option<&Cause> {
+        self.0.cause.as_ref()
     }
 
     pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
@@ -169,7 +194,22 @@ impl SecretError {
         self.0.code.as_deref()
     }
 
-    /// How long the vault asked to wait.
+    /// What to do about it, or what exactly is wrong, where that is known: fixed text of this library.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        self.0.hint
+    }
+
+    /// The vault's own id of the request that it answered with an error status (the header `x-ms-request-id`): what
+    /// Microsoft's support asks for. `None` if no request was sent, as while the vault wants none.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How long no other read is sent: until the vault's own date and a random time more if it asks for fewer requests
+    /// ([`Throttled`](SecretErrorKind::Throttled)), until the credential is asked again if no token could be had
+    /// ([`Credential`](SecretErrorKind::Credential)).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -206,11 +246,19 @@ impl fmt::Display for SecretError {
         if let Some(version) = &self.0.version {
             write!(f, "/{version}")?;
         }
-        match (self.0.status, &self.0.code) {
-            (Some(status), Some(code)) => write!(f, " ({status} {code})")?,
-            (Some(status), None) => write!(f, " ({status})")?,
-            (None, Some(code)) => write!(f, " ({code})")?,
-            (None, None) => {}
+        let answer = [
+            self.0.status.map(|status| status.to_string()),
+            self.0.code.clone(),
+        ];
+        let answer: Vec<String> = answer.into_iter().flatten().collect();
+        let id = self.0.request_id.as_ref();
+        let answer = [
+            Some(answer.join(" ")).filter(|answer| !answer.is_empty()),
+            id.map(|id| format!("request id {id}")),
+        ];
+        let answer: Vec<String> = answer.into_iter().flatten().collect();
+        if !answer.is_empty() {
+            write!(f, " ({})", answer.join(", "))?;
         }
         match self.0.hint {
             Some(hint) => write!(f, "; {hint}"),
@@ -225,7 +273,26 @@ impl fmt::Debug for SecretError {
     }
 }
 
-impl std::error::Error for SecretError {}
+impl std::error::Error for SecretError {
+    /// Why no token could be had, if that is the reason: of a chain of credentials, each member on a line.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause().map(|cause| cause as _)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Cause {}
 
 impl fmt::Display for SecretErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

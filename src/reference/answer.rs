@@ -23,8 +23,11 @@ struct SecretBundle {
     #[serde(rename = "contentType")]
     content_type: Option<Box<str>>,
     attributes: Option<Object<Attributes>>,
-    tags: Option<BTreeMap<Box<str>, Option<Box<str>>>>,
+    tags: Option<Tags>,
 }
+
+/// Names and values; a null counts as empty.
+pub(super) type Tags = BTreeMap<Box<str>, Option<Box<str>>>;
 
 /// State and dates of an object, in seconds since 1970.
 #[derive(Deserialize, Default)]
@@ -74,10 +77,15 @@ fn secret(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Resolved, Tro
     if let Some(content_type) = bundle.content_type {
         secret = secret.with_content_type(content_type);
     }
-    for (name, value) in bundle.tags.into_iter().flatten() {
-        secret = secret.with_tag(name, value.unwrap_or_default());
+    for (name, value) in pairs(bundle.tags) {
+        secret = secret.with_tag(name, value);
     }
     Ok(Resolved::Secret(secret))
+}
+
+pub(super) fn pairs(tags: Option<Tags>) -> impl Iterator<Item = (Box<str>, Box<str>)> {
+    let tags = tags.into_iter().flatten();
+    tags.map(|(name, value)| (name, value.unwrap_or_default()))
 }
 
 /// Parses a body and wipes it.

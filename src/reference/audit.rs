@@ -31,6 +31,15 @@ impl Audit {
         }
     }
 
+    /// Only these vaults are used by anything that is published or waits for it. Whoever may write settings can name
+    /// vaults for ever: one that was taken back is not remembered, and is news again.
+    pub(super) fn retain(&self, hosts: &BTreeSet<&str>) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = seen.as_mut() {
+            seen.told.retain(|host| hosts.contains(&**host));
+        }
+    }
+
     /// A generation was published that uses these vaults.
     pub(super) fn published<'a>(&self, hosts: impl Iterator<Item = &'a str>) {
         let published: BTreeSet<Box<str>> = hosts.map(Into::into).collect();

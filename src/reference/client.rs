@@ -28,17 +28,17 @@ pub(super) enum Client {
 }
 
 /// What a client is made of.
-pub(super) struct Setup<'a> {
-    pub(super) vault_url: &'a str,
+pub(super) struct Setup {
+    pub(super) vault_url: Box<str>,
     pub(super) credential: Arc<dyn TokenCredential>,
     pub(super) transport: Arc<dyn HttpClient>,
-    pub(super) api_version: Option<&'a str>,
+    pub(super) api_version: Option<Box<str>>,
     /// Whether the challenge must fit the host. Off only where the credential pins the audience by itself.
     pub(super) verify: bool,
 }
 
 impl Client {
-    pub(super) fn new(collection: Collection, setup: Setup<'_>) -> azure_core::Result<Self> {
+    pub(super) fn new(collection: Collection, setup: &Setup) -> azure_core::Result<Self> {
         match collection {
             #[cfg(feature = "keys")]
             Collection::Keys => setup.keys().map(Self::Keys),
@@ -91,7 +91,7 @@ async fn unwrap(client: &KeyClient, id: &ContentKeyId) -> azure_core::Result<()>
     response.await.map(drop)
 }
 
-impl Setup<'_> {
+impl Setup {
     /// Retries are ours, and so is the transport.
     fn options(&self) -> ClientOptions {
         ClientOptions {
@@ -101,28 +101,28 @@ impl Setup<'_> {
         }
     }
 
-    fn secrets(self) -> azure_core::Result<SecretClient> {
+    fn secrets(&self) -> azure_core::Result<SecretClient> {
         let mut options = SecretClientOptions {
             client_options: self.options(),
             verify_challenge_resource: Some(self.verify),
             ..SecretClientOptions::default()
         };
-        if let Some(version) = self.api_version {
+        if let Some(version) = self.api_version.as_deref() {
             options.api_version = version.to_owned();
         }
-        SecretClient::new(self.vault_url, self.credential, Some(options))
+        SecretClient::new(&self.vault_url, self.credential.clone(), Some(options))
     }
 
     #[cfg(feature = "keys")]
-    fn keys(self) -> azure_core::Result<KeyClient> {
+    fn keys(&self) -> azure_core::Result<KeyClient> {
         let mut options = KeyClientOptions {
             client_options: self.options(),
             verify_challenge_resource: Some(self.verify),
             ..KeyClientOptions::default()
         };
-        if let Some(version) = self.api_version {
+        if let Some(version) = self.api_version.as_deref() {
             options.api_version = version.to_owned();
         }
-        KeyClient::new(self.vault_url, self.credential, Some(options))
+        KeyClient::new(&self.vault_url, self.credential.clone(), Some(options))
     }
 }

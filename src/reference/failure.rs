@@ -1,8 +1,10 @@
 //! Why a read failed, and what that says about the vault as a whole.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use azure_core::error::{ErrorKind, ErrorResponse};
+use azure_core::http::headers::HeaderName;
 
 use crate::credential::CredentialFailure;
 use crate::error::{SecretError, SecretErrorKind, word};
@@ -12,12 +14,16 @@ use crate::transport::{Refusal, retry_after};
 
 use super::ReferenceId;
 
-/// Why one read failed: a kind, a status and a code, never a text of the vault.
+/// Why one read failed: a kind, a status, a code and an id, never a text of the vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadFailure {
     pub(crate) kind: SecretErrorKind,
     pub(crate) status: Option<u16>,
     pub(crate) code: Option<Box<str>>,
+    /// The vault's own id of the request that it refused.
+    request_id: Option<Box<str>>,
+    /// What the credential said, without anything secret.
+    cause: Option<Arc<str>>,
     /// No read of this vault is sent before this instant.
     pub(crate) retry_at: Option<Instant>,
     pub(crate) hint: Option<&'static str>,
@@ -29,6 +35,8 @@ impl ReadFailure {
             kind,
             status: None,
             code: None,
+            request_id: None,
+            cause: None,
             retry_at: None,
             hint: None,
         }
@@ -47,6 +55,19 @@ impl ReadFailure {
     pub(super) fn with_retry_at(mut self, retry_at: Instant) -> Self {
         self.retry_at = Some(retry_at);
         self
+    }
+
+    /// The same for a read that was not sent because this one failed.
+    pub(super) fn unsent(&self) -> Self {
+        Self {
+            request_id: None,
+            ..self.clone()
+        }
+    }
+
+    /// The public error of the object itself, whatever setting refers to it.
+    pub(crate) fn of_object(&self, id: &ReferenceId) -> SecretError {
+        self.about(id, SecretError::new(self.kind))
     }
 
     /// The public error of one setting that refers to what could not be read.
@@ -71,8 +92,14 @@ impl ReadFailure {
         if let Some(code) = &self.code {
             error = error.with_code(code);
         }
+        if let Some(request_id) = &self.request_id {
+            error = error.with_request_id(request_id);
+        }
         if let Some(hint) = self.hint {
             error = error.with_hint(hint);
+        }
+        if let Some(cause) = &self.cause {
+            error = error.with_cause(Arc::clone(cause));
         }
         if let Some(retry_at) = self.retry_at {
             error = error.with_retry_after(retry_at.saturating_duration_since(Instant::now()));
@@ -80,6 +107,11 @@ impl ReadFailure {
         error
     }
 }
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+
+const UNKNOWN_AUDIENCE: &str = "the audience is unknown in this tenant; check the tenant and \
+    `AZURE_AUTHORITY_HOST`, or set `VaultOptions::audience`";
 
 /// What a failed request says beyond the one secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,16 +160,16 @@ impl Trouble {
         if let Some(refusal) = Refusal::in_error(&error) {
             return Self::new(Reach::Vault, refused(refusal));
         }
-        let (status, wish) = match error.kind() {
+        let (status, wish, request_id) = match error.kind() {
             ErrorKind::HttpResponse {
                 status,
                 raw_response,
                 ..
             } => {
-                let wish = raw_response
-                    .as_ref()
-                    .and_then(|response| retry_after(response.headers(), today));
-                (u16::from(*status), wish)
+                let headers = raw_response.as_ref().map(|response| response.headers());
+                let wish = headers.and_then(|headers| retry_after(headers, today));
+                let request_id = headers.and_then(|headers| headers.get_optional_str(&REQUEST_ID));
+                (u16::from(*status), wish, request_id.map(Box::from))
             }
             ErrorKind::Credential => {
                 return Self::new(Reach::Vault, ReadFailure::new(SecretErrorKind::Credential));
@@ -157,10 +189,13 @@ impl Trouble {
         let (kind, reach) = classify(status, &said, wish);
         #[cfg(feature = "keys")]
         if let (400, ReferenceId::ContentKey(_)) = (status, asked) {
-            return undecryptable("the key does not open the content key");
+            let mut trouble = undecryptable("the key does not open the content key");
+            trouble.failure.request_id = request_id;
+            return trouble;
         }
         let mut failure = ReadFailure::new(kind);
         failure.status = Some(status);
+        failure.request_id = request_id;
         failure.hint = hint(kind, &said, asked);
         failure.code = said.code;
         Self::new(reach, failure)
@@ -198,7 +233,14 @@ fn refused(refusal: Refusal) -> ReadFailure {
 }
 
 pub(super) fn no_token(failure: &CredentialFailure) -> ReadFailure {
-    ReadFailure::new(SecretErrorKind::Credential).with_retry_at(failure.retry_at())
+    let unread = ReadFailure {
+        cause: Some(failure.text()),
+        ..ReadFailure::new(SecretErrorKind::Credential).with_retry_at(failure.retry_at())
+    };
+    match failure.is_unknown_audience() {
+        true => unread.with_hint(UNKNOWN_AUDIENCE),
+        false => unread,
+    }
 }
 
 fn classify(status: u16, said: &Said, wish: Option<Duration>) -> (SecretErrorKind, Reach) {

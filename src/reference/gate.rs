@@ -230,7 +230,8 @@ impl Pass<'_> {
         if self.probe || matches!(reach, Reach::Throttled(_)) {
             state.answers = 0;
             state.failures += 1;
-            state.last = Some(failure.clone());
+            // It is told to reads that are never sent, which have no id.
+            state.last = Some(failure.unsent());
         }
         failure
     }

@@ -10,7 +10,7 @@ use crate::json::Object;
 use crate::secret::Secret;
 
 use super::ReferenceId;
-use super::answer::{Attributes, checked, parse};
+use super::answer::{Attributes, Tags, checked, pairs, parse};
 use super::encrypted::ContentKey;
 use super::failure::{Trouble, undecryptable};
 use super::resolved::{Resolved, ResolvedKey};
@@ -20,6 +20,7 @@ use super::resolved::{Resolved, ResolvedKey};
 struct KeyBundle {
     key: Option<Map<String, Value>>,
     attributes: Option<Object<Attributes>>,
+    tags: Option<Tags>,
 }
 
 /// What of a JSON Web Key is public. Whatever else an answer holds stays behind.
@@ -36,6 +37,7 @@ pub(super) fn read(body: Bytes, asked: &ReferenceId, exact: bool) -> Result<Reso
         jwk: Value::Object(key),
         version: id.version().map(Into::into),
         life: bundle.attributes.unwrap_or_default().0.into(),
+        tags: pairs(bundle.tags).collect(),
     }))
 }
 
@@ -63,4 +65,23 @@ pub(super) fn unwrapped(
         .and_then(|bytes| ContentKey::new(&bytes))
         .map(Resolved::ContentKey)
         .ok_or_else(|| undecryptable("what was unwrapped is not an AES-256 key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::KeyIdentifier;
+
+    #[test]
+    fn the_tags_of_a_key_are_read() {
+        let id = "https://kv-orders.vault.azure.net/keys/signing";
+        let body = serde_json::json!({
+            "key": { "kid": format!("{id}/1a2b"), "kty": "RSA", "n": "AQAB", "e": "AQAB" },
+            "tags": { "owner": "orders", "empty": null },
+        });
+        let id = ReferenceId::Key(KeyIdentifier::parse(id).unwrap());
+        let read = read(Bytes::from(body.to_string()), &id, false).unwrap();
+        let tags: Vec<_> = read.tags().collect();
+        assert_eq!(tags, [("empty", ""), ("owner", "orders")]);
+    }
 }

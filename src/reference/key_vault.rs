@@ -1,7 +1,7 @@
 //! One kind of object in one vault: its client, its gate and its bounds.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use azure_core::http::HttpClient;
@@ -17,6 +17,7 @@ use super::answer;
 use super::client::{Client, Setup};
 use super::failure::{Reach, ReadFailure, Trouble, no_token};
 use super::gate::Gate;
+use super::identifier::Collection;
 use super::limiter::ReadLimiter;
 use super::policy::Admitted;
 use super::resolved::Resolved;
@@ -35,7 +36,9 @@ pub(super) struct Parts {
 }
 
 pub(super) struct Vault {
-    client: Client,
+    setup: Setup,
+    collection: Collection,
+    client: Mutex<Arc<Client>>,
     credential: Arc<VaultCredential>,
     exact: bool,
     gate: Arc<Gate>,
@@ -56,14 +59,17 @@ impl Vault {
     ) -> azure_core::Result<Self> {
         let credential = VaultCredential::new(parts.credential, &admitted.audience);
         let setup = Setup {
-            vault_url: id.parts().vault_url(),
+            vault_url: id.parts().vault_url().into(),
             credential: credential.clone(),
             transport: parts.transport,
-            api_version: parts.api_version.as_deref(),
+            api_version: parts.api_version,
             verify: !admitted.exact,
         };
+        let collection = id.collection();
         Ok(Self {
-            client: Client::new(id.collection(), setup)?,
+            client: Mutex::new(Arc::new(Client::new(collection, &setup)?)),
+            setup,
+            collection,
             credential,
             exact: admitted.exact,
             gate: parts.gate,
@@ -144,9 +150,21 @@ impl Vault {
         }
     }
 
+    /// The client; a new one if that before was misled by a challenge, so that one wrong answer is not the last.
+    fn client(&self) -> azure_core::Result<Arc<Client>> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.credential.take_misled() {
+            *client = Arc::new(Client::new(self.collection, &self.setup)?);
+        }
+        Ok(Arc::clone(&client))
+    }
+
     async fn send(&self, id: &ReferenceId) -> Result<Resolved, Trouble> {
         let exchange = async {
-            let body = self.client.get(id).await;
+            let client = self
+                .client()
+                .map_err(|_| Trouble::answer("no client for this vault"))?;
+            let body = client.get(id).await;
             let body = body.map_err(|error| Trouble::of(error, id, self.clock.now()))?;
             answer::read(body, id, self.exact)
         };

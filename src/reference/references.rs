@@ -195,6 +195,7 @@ impl References {
     pub(crate) fn retain(&self, ids: &BTreeSet<ReferenceId>) {
         self.0.cache.retain(ids);
         let hosts: BTreeSet<&str> = ids.iter().map(ReferenceId::vault_host).collect();
+        self.0.audit.retain(&hosts);
         let mut vaults = self.0.vaults();
         vaults.retain(|(host, _), vault| hosts.contains(&**host) || vault.is_closed());
     }

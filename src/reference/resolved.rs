@@ -151,6 +151,7 @@ pub(crate) struct ResolvedKey {
     pub(crate) jwk: serde_json::Value,
     pub(crate) version: Option<Box<str>>,
     pub(crate) life: Life,
+    pub(crate) tags: BTreeMap<Box<str>, Box<str>>,
 }
 
 /// What a reference resolved to.
@@ -184,13 +185,16 @@ impl Resolved {
         }
     }
 
-    /// Its own tags; those of keys are not read.
+    /// Its own tags, in the order of their names.
     pub(crate) fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
-        let secret = match self {
-            Self::Secret(secret) => Some(secret),
-            _ => None,
+        let tags = match self {
+            Self::Secret(secret) => Some(&secret.tags),
+            Self::Key(key) => Some(&key.tags),
+            #[cfg(feature = "keys")]
+            Self::ContentKey(_) => None,
         };
-        secret.into_iter().flat_map(ResolvedSecret::tags)
+        let tags = tags.into_iter().flatten();
+        tags.map(|(name, value)| (&**name, &**value))
     }
 
     /// True if its own content type says that the value is JSON.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
@@ -17,13 +18,20 @@ use crate::credential::CachedCredential;
 pub(super) struct VaultCredential {
     inner: Arc<CachedCredential>,
     scope: String,
+    /// The client asked for another audience. It remembers the one that a challenge named, also if no token came of it,
+    /// and would ask for nothing else from now on, without sending anything.
+    misled: AtomicBool,
 }
 
 impl VaultCredential {
     /// For an audience such as `https://vault.azure.net`.
     pub(super) fn new(inner: Arc<CachedCredential>, audience: &str) -> Arc<Self> {
         let scope = format!("{}/.default", audience.trim_end_matches('/'));
-        Arc::new(Self { inner, scope })
+        Arc::new(Self {
+            inner,
+            scope,
+            misled: AtomicBool::new(false),
+        })
     }
 
     /// The token for this vault, fetched if it must be.
@@ -34,6 +42,11 @@ impl VaultCredential {
     /// The vault refused this token. True if another one can be had now.
     pub(super) fn refuse(&self, token: &AccessToken) -> bool {
         self.inner.refuse(&self.scope, token.token.secret())
+    }
+
+    /// True if the client asked for another audience since the last call.
+    pub(super) fn take_misled(&self) -> bool {
+        self.misled.swap(false, Ordering::AcqRel)
     }
 
     fn fits(&self, asked: &str) -> bool {
@@ -51,6 +64,7 @@ impl TokenCredential for VaultCredential {
         _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
         if !matches!(scopes, [one] if self.fits(one)) {
+            self.misled.store(true, Ordering::Release);
             return Err(azure_core::Error::with_message(
                 ErrorKind::Other,
                 "the vault asks for a token of another audience",

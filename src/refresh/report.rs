@@ -10,10 +10,13 @@ use crate::load::{Candidate, ReadReport};
 use crate::reference::{ReadFailure, ReferenceId};
 use crate::telemetry;
 
+/// Another one is told anew: a role that is given uncovers a firewall.
+type Reason = (SecretErrorKind, Option<Box<str>>);
+
 pub(super) struct Reporter {
     shared: Arc<Shared>,
     /// Why a secret could not be read when its read began.
-    failing: BTreeMap<ReferenceId, SecretErrorKind>,
+    failing: BTreeMap<ReferenceId, Reason>,
     /// Dates of expiry that were warned of.
     expiring: BTreeMap<ReferenceId, SystemTime>,
     /// References that were told not to rotate.
@@ -90,7 +93,7 @@ impl Reporter {
 
     pub(super) fn reads(&mut self, id: &ReferenceId) {
         match self.shared.pipeline.failure(id) {
-            Some(failure) => _ = self.failing.insert(id.clone(), failure.kind),
+            Some(failure) => _ = self.failing.insert(id.clone(), reason(&failure)),
             None => _ = self.failing.remove(id),
         }
     }
@@ -99,8 +102,8 @@ impl Reporter {
         let before = self.failing.remove(id);
         match outcome {
             Ok(_) if before.is_some() => telemetry::secret_recovered(id.vault_host(), id.name()),
-            Err(failure) if before != Some(failure.kind) => {
-                telemetry::secret_failed(id.vault_host(), id.name(), failure.kind, failure.status);
+            Err(failure) if before != Some(reason(failure)) => {
+                telemetry::secret_failed(&failure.of_object(id));
             }
             _ => {}
         }
@@ -126,4 +129,8 @@ impl Reporter {
             telemetry::secret_expires(id.vault_host(), id.name(), left);
         }
     }
+}
+
+fn reason(failure: &ReadFailure) -> Reason {
+    (failure.kind, failure.code.clone())
 }

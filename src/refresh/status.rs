@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::engine::Machine;
 use super::state::{Counters, Secret, Vault};
-use crate::error::{Error, SecretErrorKind};
+use crate::error::{Error, SecretError, SecretErrorKind};
 use crate::load::Pipeline;
 use crate::reference::{ReferenceId, Resolved};
 use crate::store::EndpointStatus;
@@ -83,6 +83,14 @@ pub struct SecretStatus {
     pub age: Option<Duration>,
     /// Why it cannot be read, while it cannot.
     pub failure: Option<SecretErrorKind>,
+    /// The vault's innermost error code, such as `ForbiddenByRbac`, while it cannot be read.
+    pub code: Option<String>,
+    /// What to do about it, or what exactly is wrong, where that is known.
+    pub hint: Option<&'static str>,
+    /// The vault's own id of the request that it refused (`x-ms-request-id`), for Microsoft's support.
+    pub request_id: Option<String>,
+    /// Why no token could be had, if that is the reason: of a chain of credentials, each member on a line.
+    pub cause: Option<String>,
     /// Since when it cannot be read.
     pub failing_for: Option<Duration>,
     /// How often it is read again; `None`: only when a setting appears or changes, or just before it expires.
@@ -111,7 +119,7 @@ pub struct SecretProperties {
     pub expires_on: Option<SystemTime>,
     /// When the vault's copy was changed last.
     pub updated_on: Option<SystemTime>,
-    /// Its own tags, by name. Those of keys are not read.
+    /// Its own tags, by name.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -188,12 +196,14 @@ impl Status {
                     let id = names.name(number)?;
                     let held = pipeline.references().held(id);
                     let expires_on = held.as_ref().and_then(|held| held.life().expires_on);
+                    let failure = secret.failing.and_then(|_| pipeline.failure(id));
+                    let error = failure.map(|failure| failure.of_object(id));
                     Some(SecretStatus {
                         properties: held.as_deref().map(properties),
                         expires_in: expires_on
                             .map(|date| date.duration_since(today).unwrap_or_default()),
                         next_read: state.reads.next_read(number).map(until),
-                        ..secret_status(id, secret, now)
+                        ..secret_status(id, secret, error.as_ref(), now)
                     })
                 })
                 .collect(),
@@ -232,7 +242,13 @@ impl Status {
     }
 }
 
-fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatus {
+fn secret_status(
+    id: &ReferenceId,
+    secret: &Secret,
+    error: Option<&SecretError>,
+    now: Instant,
+) -> SecretStatus {
+    let owned = |text: &str| text.to_owned();
     let ago = |at: Instant| now.saturating_duration_since(at);
     SecretStatus {
         vault: id.vault_host().to_owned(),
@@ -240,6 +256,12 @@ fn secret_status(id: &ReferenceId, secret: &Secret, now: Instant) -> SecretStatu
         pinned: id.version().filter(|_| id.is_pinned()).map(str::to_owned),
         age: secret.held.map(ago),
         failure: secret.failing.map(|failing| failing.error.kind),
+        code: error.and_then(SecretError::code).map(owned),
+        hint: error.and_then(SecretError::hint),
+        request_id: error.and_then(SecretError::request_id).map(owned),
+        cause: error
+            .and_then(std::error::Error::source)
+            .map(ToString::to_string),
         failing_for: secret.failing.map(|failing| ago(failing.since)),
         interval: secret.every(),
         next_read: None,

@@ -61,6 +61,20 @@ fn failing_secret(f: &mut fmt::Formatter<'_>, secret: &SecretStatus) -> fmt::Res
         Some(kind) => write!(f, "{kind}")?,
         None => f.write_str("cannot be read")?,
     }
+    match (&secret.code, &secret.request_id) {
+        (Some(code), Some(id)) => write!(f, " ({code}, request id {id})")?,
+        (Some(code), None) => write!(f, " ({code})")?,
+        (None, Some(id)) => write!(f, " (request id {id})")?,
+        (None, None) => {}
+    }
+    // Of a chain of credentials the first line says what is wrong, the others who was asked.
+    let cause = secret
+        .cause
+        .as_deref()
+        .and_then(|cause| cause.lines().next());
+    for more in [cause, secret.hint].into_iter().flatten() {
+        write!(f, "; {more}")?;
+    }
     match secret.age {
         Some(age) => write!(f, "; its value of {} ago is in use", brief(age)),
         None => f.write_str("; it was never read"),

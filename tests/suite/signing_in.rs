@@ -1,7 +1,11 @@
 //! Signing in with the default chain, through everything that stands between Entra ID's answer and the user.
 
-use config_azure::{ErrorKind, StartupOptions};
-use config_azure_emulator::{Emulator, Route};
+use std::error::Error;
+
+use config_azure::{
+    AppConfiguration, AppConfigurationBuilder, ErrorKind, SecretErrorKind, StartupOptions,
+};
+use config_azure_emulator::{Emulator, Fault, Route};
 
 use crate::support;
 
@@ -15,6 +19,20 @@ fn principal(emulator: &Emulator) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A builder on a machine with these variables, which opens the store by its key and vaults by the default chain.
+fn by_key(emulator: &Emulator, variables: Vec<(&'static str, String)>) -> AppConfigurationBuilder {
+    let lookup = move |name: &str| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    AppConfiguration::builder()
+        .connection_string(emulator.store("contoso").connection_string())
+        .default_credential()
+        .environment(lookup)
+        .transport(emulator.transport())
+        .startup(StartupOptions::new().deadline(support::secs(20)))
+}
+
 /// What a start says that asks Entra ID for `audience`, on a machine with these variables.
 async fn refused(
     emulator: &Emulator,
@@ -25,7 +43,7 @@ async fn refused(
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.clone())
     };
-    let builder = config_azure::AppConfiguration::builder()
+    let builder = AppConfiguration::builder()
         .endpoint(emulator.store("contoso").endpoint())
         .default_credential()
         .environment(lookup)
@@ -61,4 +79,49 @@ async fn an_audience_that_the_tenant_does_not_know_is_named_as_the_reason() {
             "{managed} {audience:?}: {said}"
         );
     }
+}
+
+/// The store opens by its key, so that the vault is the first to need a token: its error says who was asked for one.
+#[tokio::test(start_paused = true)]
+async fn without_any_credential_a_secrets_error_lists_the_members() {
+    let emulator = support::world_in_memory();
+    let metadata = Route::any().host("169.254.169.254");
+    emulator.faults().script(metadata, Fault::Hang, None);
+    // Whoever runs this test may be signed in to `az`.
+    let services = vec![("AZURE_TOKEN_CREDENTIALS", "prod".to_owned())];
+    let error = by_key(&emulator, services)
+        .load()
+        .await
+        .expect_err("a vault");
+    assert_eq!(error.kind(), ErrorKind::Reference, "{error}");
+    let causes = [error.source(), error.failures()[0].source()];
+    for cause in causes.map(|cause| cause.expect("a reason").to_string()) {
+        for part in [
+            "no credential of the default chain is set up here",
+            "EnvironmentCredential: AZURE_TENANT_ID is not set",
+            "WorkloadIdentityCredential: AZURE_FEDERATED_TOKEN_FILE is not set",
+            "ManagedIdentityCredential: no answer",
+            "run `az login`",
+        ] {
+            assert!(cause.contains(part), "{cause}");
+        }
+    }
+    assert_eq!(emulator.log().count(Route::vault()), 0, "nothing is sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vaults_audience_that_the_tenant_does_not_know_is_named_as_the_reason() {
+    let emulator = support::world_in_memory();
+    emulator
+        .identity()
+        .remove_resource("https://vault.azure.net");
+    let builder = by_key(&emulator, principal(&emulator));
+    let error = builder.load().await.expect_err("no such audience");
+    for failure in error.failures() {
+        assert_eq!(failure.kind(), SecretErrorKind::Credential);
+        let hint = failure.hint().expect("a hint");
+        assert!(hint.contains("the audience is unknown in this tenant"));
+    }
+    let cause = error.source().expect("a reason").to_string();
+    assert!(cause.contains("AADSTS500011"), "{cause}");
 }

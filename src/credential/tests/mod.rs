@@ -5,3 +5,4 @@ mod default;
 mod machine;
 mod process;
 mod scripted;
+mod wrong;

@@ -186,7 +186,7 @@ fn t07_nothing_secret_comes_to_light() {
         canaries.assert_hidden("a secret", &ResolvedSecret::new(value.as_str()));
 
         // A client secret that is refused.
-        let other = credential(&emulator, hook, &Canaries::text(2));
+        let other = credential(&emulator, hook.clone(), &Canaries::text(2));
         emulator
             .identity()
             .add_application("00000000-0000-0000-0000-0000000000c1", "another");
@@ -195,11 +195,20 @@ fn t07_nothing_secret_comes_to_light() {
             .await
             .unwrap_err();
         canaries.assert_silent("the chain's error", &error);
-        let error = CachedCredential::new(other)
+        let refused = CachedCredential::new(other);
+        let error = refused
             .get_token(&["https://vault.azure.net/.default"], None)
             .await
             .unwrap_err();
         canaries.assert_silent("the cache's error", &error);
+        let transport = reqwest_transport(Some(&hook)).unwrap();
+        let references = over(&emulator, transport, KeyVaultOptions::new(), refused);
+        let failure = references.read(&id).await.unwrap_err();
+        let error = failure.to_error(&id, &setting("k", "x"), true);
+        let whole = crate::Error::references(vec![error]);
+        let cause = std::error::Error::source(&whole).unwrap().to_string();
+        assert!(cause.contains("AADSTS"), "{cause}");
+        canaries.assert_silent("an error for lack of a token", &whole);
         overheard
     });
     drop(guard);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
-use config_azure_emulator::{Emulator, HostKind, Route};
+use config_azure_emulator::{Emulator, Fault, HostKind, Route};
 
 use super::hostile_texts::hostile;
 use super::*;
@@ -115,14 +115,13 @@ async fn f40_a_challenge_for_another_audience_draws_no_token_for_it() {
     ] {
         emulator.log().clear();
         emulator.faults().clear();
-        let answer =
-            config_azure_emulator::Fault::status(401).header("www-authenticate", challenge);
-        emulator.faults().script(
-            Route::vault(),
-            config_azure_emulator::Fault::Answer(answer),
-            None,
-        );
-        let credential = Arc::new(Recording::default());
+        emulator
+            .faults()
+            .script(Route::vault(), foreign_answer(challenge), None);
+        let credential = Arc::new(Recording {
+            inner: emulator.credential(),
+            scopes: std::sync::Mutex::default(),
+        });
         let references = references_with(&emulator, KeyVaultOptions::new(), credential.clone());
         let id = secret_id("https://kv-orders.vault.azure.net/secrets/db");
         for _ in 0..3 {
@@ -135,12 +134,11 @@ async fn f40_a_challenge_for_another_audience_draws_no_token_for_it() {
                 "{challenge}: {failure:?}"
             );
         }
-        let foreign: Vec<String> = credential
-            .scopes()
-            .into_iter()
-            .filter(|scope| scope != "https://vault.azure.net/.default")
-            .collect();
-        assert_eq!(foreign, Vec::<String>::new(), "{challenge}");
+        assert_eq!(
+            credential.foreign_scopes(),
+            Vec::<String>::new(),
+            "{challenge}"
+        );
         let with_token = emulator
             .log()
             .entries()
@@ -148,16 +146,44 @@ async fn f40_a_challenge_for_another_audience_draws_no_token_for_it() {
             .filter(|entry| entry.has_authorization)
             .count();
         assert_eq!(with_token, 0, "{challenge}");
+        // It is forgotten as soon as the vault has come to its senses: at the first read, and later.
+        emulator.faults().clear();
+        references.read(&id).await.expect(challenge);
+        emulator
+            .faults()
+            .script(Route::vault(), foreign_answer(challenge), None);
+        for _ in 0..2 {
+            references.read(&id).await.expect_err(challenge);
+        }
+        emulator.faults().clear();
+        references.read(&id).await.expect(challenge);
+        assert_eq!(
+            credential.foreign_scopes(),
+            Vec::<String>::new(),
+            "{challenge}"
+        );
     }
 }
 
-/// Hands out a token for anything, and remembers for what.
-#[derive(Debug, Default)]
-struct Recording(std::sync::Mutex<Vec<String>>);
+fn foreign_answer(challenge: &str) -> Fault {
+    Fault::Answer(Fault::status(401).header("www-authenticate", challenge))
+}
+
+/// Asks for tokens for anything, and remembers for what.
+#[derive(Debug)]
+struct Recording {
+    inner: Arc<dyn TokenCredential>,
+    scopes: std::sync::Mutex<Vec<String>>,
+}
 
 impl Recording {
-    fn scopes(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+    /// What was asked for beside the vault's own audience.
+    fn foreign_scopes(&self) -> Vec<String> {
+        let scopes = self.scopes.lock().unwrap();
+        let foreign = scopes
+            .iter()
+            .filter(|scope| *scope != "https://vault.azure.net/.default");
+        foreign.cloned().collect()
     }
 }
 
@@ -166,14 +192,12 @@ impl TokenCredential for Recording {
     async fn get_token(
         &self,
         scopes: &[&str],
-        _: Option<azure_core::credentials::TokenRequestOptions<'_>>,
+        options: Option<azure_core::credentials::TokenRequestOptions<'_>>,
     ) -> azure_core::Result<azure_core::credentials::AccessToken> {
-        self.0
+        self.scopes
             .lock()
             .unwrap()
             .extend(scopes.iter().map(|&scope| scope.to_owned()));
-        let end =
-            azure_core::time::OffsetDateTime::now_utc() + azure_core::time::Duration::hours(1);
-        Ok(azure_core::credentials::AccessToken::new("token", end))
+        self.inner.get_token(scopes, options).await
     }
 }

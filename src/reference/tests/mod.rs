@@ -3,6 +3,7 @@
 mod canary;
 #[cfg(feature = "keys")]
 mod encrypted;
+mod failures;
 mod gate;
 mod hostile;
 mod hostile_texts;

@@ -135,6 +135,10 @@ fn t02_a_new_vault_is_one_audit_event() {
         assert_eq!(events.count(), 1);
         read("kv-shared").await;
         assert_eq!(events.count(), 2, "it was gone, so it is news again");
+        // A candidate that was taken back leaves nothing behind.
+        references.retain(&[id("kv-orders"), id("kv-moved")].into());
+        read("kv-shared").await;
+        assert_eq!(events.count(), 3, "told, taken back, used again");
     });
     drop(guard);
 }

@@ -120,6 +120,53 @@ async fn a_secret_that_cannot_be_read_is_told_once_and_its_return_once() {
     assert_eq!(count(&events, "a secret can be read again"), 1);
 }
 
+/// A role and a firewall are both a 403, and are mended by different people.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_with_its_code_and_what_to_do() {
+    let emulator = world();
+    emulator
+        .vault("kv-orders")
+        .set_secret("db-password", "hunter2");
+    let (azure, events, _collecting) = told(&emulator).await;
+    for (code, hint) in [
+        ("ForbiddenByRbac", "Key Vault Secrets User"),
+        ("ForbiddenByFirewall", "firewall"),
+    ] {
+        let body = format!(
+            r#"{{"error":{{"code":"Forbidden","message":"no","innererror":{{"code":"{code}"}}}}}}"#
+        );
+        let answer = Fault::status(403)
+            .header("x-ms-request-id", "7f3e-41")
+            .body("application/json", body);
+        emulator.faults().clear();
+        emulator
+            .faults()
+            .script(Route::vault(), Fault::Answer(answer), None);
+        tokio::time::sleep(3 * DAY).await;
+        let text = events.text();
+        let lines: Vec<_> = text.lines().filter(|line| line.contains(code)).collect();
+        assert_eq!(lines.len(), 1, "once per reason: {text}");
+        for part in ["a secret cannot be read", hint, "7f3e-41"] {
+            assert!(lines[0].contains(part), "{text}");
+        }
+        let status = azure.status();
+        let secret = &status.secrets[0];
+        assert_eq!(secret.code.as_deref(), Some(code));
+        assert_eq!(secret.request_id.as_deref(), Some("7f3e-41"));
+        assert!(secret.hint.unwrap().contains(hint));
+        assert_eq!(secret.cause, None);
+        let status = status.to_string();
+        assert!(
+            status.contains(&format!("({code}, request id 7f3e-41); ")) && status.contains(hint),
+            "{status}"
+        );
+    }
+    emulator.faults().clear();
+    tokio::time::sleep(2 * DAY).await;
+    let secret = &azure.status().secrets[0];
+    assert!(secret.failure.is_none() && secret.code.is_none() && secret.request_id.is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_expires_within_the_window_is_warned_of_once() {
     let emulator = world();
