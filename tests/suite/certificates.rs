@@ -36,7 +36,7 @@ async fn both_kinds_arrive_whole_and_say_what_they_are() {
     );
     let (vault, store) = (emulator.vault("kv-orders"), emulator.store("contoso"));
     for (name, value, kind) in [("pfx", &pfx, PKCS12), ("pem", &pem, PEM)] {
-        vault.put_secret(name, NewSecret::certificate(value, kind));
+        vault.set_secret_with(name, NewSecret::certificate(value, kind));
         store.set_reference(&format!("tls:{name}"), None, &vault.secret_uri(name));
     }
 
