@@ -85,13 +85,20 @@ impl ChangeSet {
     /// What differs after both: this set first, then `later`.
     pub(crate) fn then(mut self, later: Self) -> Self {
         for (path, (kind, change)) in later.changes {
-            let both = match (self.changes.remove(&path).map(|(kind, _)| kind), kind) {
-                (Some(Kind::Added), Kind::Removed) => continue,
-                (Some(Kind::Added), _) => Kind::Added,
-                (Some(Kind::Removed), Kind::Added) => Kind::Changed,
+            let Some((earlier_kind, earlier)) = self.changes.remove(&path) else {
+                self.changes.insert(path, (kind, change));
+                continue;
+            };
+            let kind = match (earlier_kind, kind) {
+                (Kind::Added, Kind::Removed) => continue,
+                (Kind::Added, _) => Kind::Added,
+                (Kind::Removed, Kind::Added) => Kind::Changed,
                 (_, kind) => kind,
             };
-            self.changes.insert(path, (both, change));
+            // A rotation on top does not undo that a setting was written.
+            let is_rotation = change.cause == Cause::Secret;
+            let change = if is_rotation { earlier } else { change };
+            self.changes.insert(path, (kind, change));
         }
         self
     }

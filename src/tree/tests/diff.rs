@@ -168,6 +168,35 @@ fn of_a_list_of_keys_the_setting_that_differs_is_told() {
 }
 
 #[test]
+fn one_after_the_other() {
+    let plain = [text("db", "x")];
+    let (one, other) = (secret("db", "a"), version(secret("db", ""), "b", "v2"));
+    let last = version(secret("db", ""), "c", "v3");
+    let diff = |old: &[Given], new: &[Given]| Tree::diff(&grow(old), &grow(new));
+    let both = |first: ChangeSet, later: ChangeSet| {
+        let both = first.then(later);
+        let cause = both.iter().next().map(Change::cause);
+        (both.to_string(), cause)
+    };
+    let [one, other, last] = [one, other, last].map(|given| [given]);
+    let written = diff(&plain, &one);
+    let rotated = diff(&one, &other);
+    let (setting, secret) = (Some(Cause::Setting), Some(Cause::Secret));
+    assert_eq!(
+        both(rotated.clone(), diff(&other, &last)),
+        ("~db".into(), secret)
+    );
+    assert_eq!(both(written, rotated.clone()), ("~db".into(), setting));
+    assert_eq!(both(rotated, diff(&other, &plain)), ("~db".into(), setting));
+    assert_eq!(
+        both(diff(&[], &one), diff(&one, &other)),
+        ("+db".into(), setting)
+    );
+    assert_eq!(both(diff(&one, &[]), diff(&[], &one)).0, "~db");
+    assert_eq!(both(diff(&[], &one), diff(&one, &[])).0, "no change");
+}
+
+#[test]
 fn a_rotated_json_secret_may_change_its_shape() {
     let of = |value: &str, number: &str| Given {
         parse_json: true,
