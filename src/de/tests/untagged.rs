@@ -70,6 +70,27 @@ fn a_password_of_digits_is_a_password() {
     }
 }
 
+/// Also where a variant would take it as a number.
+#[test]
+fn a_secret_of_digits_is_text_first() {
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only the variant matters")]
+    enum Either {
+        Number { port: u16, password: u64 },
+        Text { port: u16, password: Secret },
+    }
+    type Eithers = BTreeMap<String, Either>;
+    let port = text("x:port", "80");
+    let hidden = [port.clone(), secret("x:password", "12345678")];
+    assert!(matches!(read::<Eithers>(&hidden)["x"], Either::Text { .. }));
+    let shown = [port, text("x:password", "12345678")];
+    assert!(matches!(
+        read::<Eithers>(&shown)["x"],
+        Either::Number { .. }
+    ));
+}
+
 /// Only where nothing else fits is a secret a number.
 #[test]
 fn a_secret_number() {

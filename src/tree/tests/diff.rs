@@ -203,7 +203,7 @@ fn a_rotated_json_secret_may_change_its_shape() {
         ..version(secret("db", ""), value, number)
     };
     let old = of(r#"{"user": "u", "password": "p"}"#, "v1");
-    let told = |new: &str, number: &str| causes(&[old.clone()], &[of(new, number)]);
+    let told = |new: &str, number: &str| causes(std::slice::from_ref(&old), &[of(new, number)]);
     assert_eq!(
         told(r#"{"user": "u", "password": "q", "host": "h"}"#, "v2"),
         ["db.host: db Secret", "db.password: db Secret"]
@@ -237,7 +237,7 @@ fn a_rotated_json_secret_may_change_its_shape() {
         ..version(other, r#"{"user": "u", "port": 1}"#, "v2")
     };
     assert_eq!(
-        causes(&[old.clone()], &[other]),
+        causes(std::slice::from_ref(&old), &[other]),
         ["db.password: db Setting", "db.port: db Setting"]
     );
 }
