@@ -42,7 +42,7 @@ use value::ValueDeserializer;
 ///   `off`, in any case, as a `bool`.
 /// * Text is also read as a number or a `bool` inside `#[serde(flatten)]` and in tagged and untagged enums, where
 ///   `try_deserialize` cannot. An untagged enum does not say what it wants, so that its texts are guessed at
-///   ([docs/keys.md](https://docs.rs/crate/config-azure/latest/source/docs/keys.md) has the limits): what such a
+///   (`docs/keys.md` has the limits): what such a
 ///   setting is meant to be is said best by the content type `application/json`.
 ///
 /// # Errors
