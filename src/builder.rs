@@ -13,16 +13,16 @@ use crate::error::{Error, Result};
 use crate::reference::KeyVaultOptions;
 use crate::refresh::RefreshOptions;
 use crate::secret::Secret;
-use crate::setting::ConfigurationSetting;
 use crate::startup::StartupOptions;
 use crate::store::SettingSelector;
 use crate::time::{SystemClock, WallClock};
 use crate::transport::HttpHook;
-use crate::tree::{Conflict, KeyCase, KeyPath, Nulls, Shape};
+use crate::tree::Shape;
 
 mod assembly;
 mod bounds;
 mod env;
+mod keys;
 mod options;
 
 use bounds::Bounds;
@@ -181,46 +181,6 @@ impl AppConfigurationBuilder {
     /// Microsoft's schema. The key filter is that of the flags' names.
     pub fn feature_flags(mut self, selector: SettingSelector) -> Self {
         self.flags.push(selector);
-        self
-    }
-
-    /// Cuts a prefix off the keys before they become paths. Repeatable: the longest one that fits is cut.
-    pub fn trim_key_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefixes.push(prefix.into());
-        self
-    }
-
-    /// What separates the names in a key. Default `:`.
-    pub fn separators(mut self, separators: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.separators = Some(separators.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// The spelling of the names in a path. Default [`KeyCase::Snake`].
-    pub fn key_case(mut self, case: KeyCase) -> Self {
-        self.shape.keys.case = case;
-        self
-    }
-
-    /// What to do with two settings that claim one path as value and as table. Default [`Conflict::Error`].
-    pub fn on_conflict(mut self, conflict: Conflict) -> Self {
-        self.shape.conflict = conflict;
-        self
-    }
-
-    /// Maps settings to paths by your own rule, instead of prefixes, separators and case; `None` leaves a setting out.
-    pub fn map_key(
-        mut self,
-        map: impl Fn(&ConfigurationSetting) -> Option<KeyPath> + Send + Sync + 'static,
-    ) -> Self {
-        self.shape.map_key = Some(Arc::new(map));
-        self
-    }
-
-    /// Keeps nulls of the store and of JSON values as explicit nothings, which override lower layers. By default a null
-    /// is as good as absent.
-    pub fn keep_nulls(mut self) -> Self {
-        self.shape.nulls = Nulls::Keep;
         self
     }
 

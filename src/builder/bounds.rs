@@ -90,8 +90,8 @@ impl AppConfigurationBuilder {
     /// With several endpoints, configured or discovered, each that others come after gets half of the time that is left, and
     /// the last one all of it: a store that takes longer than half of `load` to read needs a larger one.
     ///
-    /// The first load is bounded by [`StartupOptions::deadline`] as well, which covers the vaults too. For answers of a
-    /// vault see [`KeyVaultOptions::timeout`].
+    /// The first load is bounded by [`StartupOptions::deadline`](crate::StartupOptions::deadline) as well, which covers the
+    /// vaults too. For answers of a vault see [`KeyVaultOptions::timeout`](crate::KeyVaultOptions::timeout).
     pub fn timeouts(mut self, answer: Duration, load: Duration) -> Self {
         self.limits.answer_time = answer;
         self.limits.load_time = load;

@@ -11,6 +11,18 @@ impl AppConfigurationBuilder {
     /// Takes the store from `AZURE_APPCONFIG_ENDPOINT` or from `AZURE_APPCONFIG_CONNECTION_STRING`, with
     /// [`default_credential`](Self::default_credential) for whatever needs a token.
     ///
+    /// ```no_run
+    /// # async fn example() -> config_azure::Result<()> {
+    /// use config_azure::AppConfigurationBuilder;
+    ///
+    /// // AZURE_APPCONFIG_ENDPOINT=https://contoso.azconfig.io
+    /// let azure = AppConfigurationBuilder::from_env()?
+    ///     .trim_key_prefix("orders:")
+    ///     .load()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if neither is set, or both.
     pub fn from_env() -> Result<Self> {

@@ -7,13 +7,14 @@
 //! that are its likes (of the same name, equally deep), handed over as the number or boolean they hold.
 //!
 //! A like may turn out to be wanted as text, or as a smaller number. Then the fault says which number it was, and every
-//! like of that number goes on by itself. Each try settles a text for good, so they come to an end.
+//! like of that number goes on by itself. Each try settles a text for good, or is the next choice of a guess, of which
+//! there are few, so they come to an end.
 //!
-//! An untagged enum swallows the faults of its variants. If none of them takes the input, every text inside that is
-//! written exactly as a number or as `true` or `false` is handed over as such, once.
+//! An untagged enum swallows the faults of its variants. If none of them takes the input, `guess` goes through what the
+//! texts inside may stand for.
 //!
 //! Limits: an untagged enum that has a variant for text keeps text as text, as serde tries the variants in order and
-//! text fits; and a number that is not text is not turned into text inside a buffer.
+//! text fits; a number that is not text is not turned into text inside a buffer; and `guess` does not try everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use config::{Value, ValueKind};
 use serde::de::Unexpected;
 
 use super::fault::{Fault, Found, Kind, Place};
+use super::guess::Guess;
 use super::scalar;
 use super::spot::descend;
 
@@ -52,8 +54,8 @@ pub(super) struct Pass {
     typed: BTreeMap<*const Value, Typed>,
     /// Texts that are what their own faults say, whatever their likes are.
     alone: BTreeSet<*const Value>,
-    /// Untagged enums that got their guess.
-    guessed: Vec<*const Value>,
+    /// One for each untagged enum that did not take its input as text.
+    guesses: Vec<Guess>,
     ordered: bool,
 }
 
@@ -129,39 +131,54 @@ impl Pass {
             let address = std::ptr::from_ref(leaf.value);
             if self.typed.get(&address) == Some(&number) && self.alone.insert(address) {
                 self.typed.remove(&address);
+                self.guesses
+                    .iter_mut()
+                    .for_each(|guess| guess.leave_out(address));
             }
         });
         self.typed.len() < before
     }
 
+    /// Takes the next choice for the untagged enum that is read here.
     fn guess(&mut self, around: &Value) -> bool {
-        let address = std::ptr::from_ref(around);
-        if self.guessed.contains(&address) {
-            return false;
+        let known = self.guesses.iter().position(|guess| guess.is_about(around));
+        let at = known.unwrap_or(self.guesses.len());
+        if known.is_none() {
+            let is_known = |address| {
+                self.typed.contains_key(&address)
+                    || self.guesses.iter().any(|guess| guess.holds(address))
+            };
+            self.guesses
+                .push(Guess::new(around, |address| !is_known(address)));
         }
-        self.guessed.push(address);
-        let before = self.typed.len();
-        leaves(around, 0, "", &mut |leaf| {
-            if let Some(typed) = canonical(leaf.text) {
-                self.typed
-                    .entry(std::ptr::from_ref(leaf.value))
-                    .or_insert(typed);
-            }
-        });
-        self.typed.len() > before
+        let Some(choice) = self.guesses[at].next() else {
+            return false;
+        };
+        for (address, typed) in choice {
+            match typed {
+                Some(typed) => self.typed.insert(address, typed),
+                None => self.typed.remove(&address),
+            };
+        }
+        true
     }
 }
 
 /// A text somewhere below a value.
 #[derive(Clone, Copy)]
-struct Leaf<'v> {
-    value: &'v Value,
-    text: &'v str,
-    name: &'v str,
-    depth: usize,
+pub(super) struct Leaf<'v> {
+    pub(super) value: &'v Value,
+    pub(super) text: &'v str,
+    pub(super) name: &'v str,
+    pub(super) depth: usize,
 }
 
-fn leaves<'v>(value: &'v Value, depth: usize, name: &'v str, visit: &mut dyn FnMut(Leaf<'v>)) {
+pub(super) fn leaves<'v>(
+    value: &'v Value,
+    depth: usize,
+    name: &'v str,
+    visit: &mut dyn FnMut(Leaf<'v>),
+) {
     match &value.kind {
         ValueKind::String(text) => visit(Leaf {
             value,
@@ -203,7 +220,7 @@ fn integer(text: &str) -> Option<Typed> {
 }
 
 /// The text as a number or a boolean that is written exactly so: not `007`, `+1`, `1e3` or `yes`.
-fn canonical(text: &str) -> Option<Typed> {
+pub(super) fn canonical(text: &str) -> Option<Typed> {
     let typed = match text {
         "true" => Typed::Boolean(true),
         "false" => Typed::Boolean(false),

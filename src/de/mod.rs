@@ -1,11 +1,12 @@
 //! From merged values to the application's own type, with errors that name everything but the value.
 //!
 //! `value`, `access` and `name` are the deserializer, `scalar` its rules for single values, `fault` what goes wrong
-//! inside serde, `learn` the second try for values that serde buffers before it knows their type, and `spot`, `safe`,
-//! `hint` and `report` the words for it.
+//! inside serde, `learn` and `guess` the second try for values that serde buffers before it knows their type, and `spot`,
+//! `safe`, `hint` and `report` the words for it.
 
 mod access;
 mod fault;
+mod guess;
 mod hint;
 mod learn;
 mod name;
@@ -40,8 +41,9 @@ use value::ValueDeserializer;
 ///   still read as what the field wants: `"8080"` as a `u16`; `true`, `1`, `yes`, `on` and `false`, `0`, `no`,
 ///   `off`, in any case, as a `bool`.
 /// * Text is also read as a number or a `bool` inside `#[serde(flatten)]` and in tagged and untagged enums, where
-///   `try_deserialize` cannot. An untagged enum with a variant for text keeps text as text, though: what the
-///   setting is meant to be is then said best by the content type `application/json`.
+///   `try_deserialize` cannot. An untagged enum does not say what it wants, so that its texts are guessed at
+///   (`docs/keys.md` has the limits): what such a
+///   setting is meant to be is said best by the content type `application/json`.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue).

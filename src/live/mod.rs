@@ -113,7 +113,32 @@ impl<T> Live<T> {
     /// The snapshot itself, for code that works with [`arc_swap`] already.
     ///
     /// It is kept current as long as a `Live` is held. Only read it: what is stored from outside is replaced
-    /// at the next change, and nobody is told.
+    /// at the next change, and nobody is told. A `Live` is an [`Access`] to its `T` as well.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use arc_swap::access::{Access, Map};
+    ///
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { greeting: String }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("greeting", "Hello");
+    /// # let azure = builder.load().await?;
+    /// # let layers = config::Config::builder().add_source(azure.clone());
+    /// # let mut live: config_azure::Live<Settings> = azure.live(layers).await?;
+    /// fn greet(greeting: &impl Access<String>) -> String {
+    ///     format!("{}, Ada", *greeting.load())
+    /// }
+    ///
+    /// let greeting = Map::new(live.clone(), |settings: &Settings| &settings.greeting);
+    /// assert_eq!(greet(&greeting), "Hello, Ada");
+    /// assert_eq!(live.as_arc_swap().load().greeting, "Hello");
+    /// # store.set("greeting", "Welcome");
+    /// # live.changed().await?;
+    /// # assert_eq!(greet(&greeting), "Welcome, Ada");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn as_arc_swap(&self) -> &ArcSwap<Current<T>> {
         self.slot.value()
@@ -164,6 +189,31 @@ impl<T> Live<T> {
 
     /// Where the value at `path` (such as `db.password`) came from: the setting, the settings that lost against
     /// it, and the layer that overrides it, if one does; never the value. `None` if the store gives none.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use config::{Config, Environment};
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { port: u16 }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # let variables = [("SHOP_PORT".to_owned(), "81".to_owned()), ("SHOP_LIMIT".to_owned(), "9".to_owned())];
+    /// # let environment = Environment::with_prefix("SHOP").source(Some(variables.into()));
+    /// store.set("Port", "80");
+    /// // SHOP_PORT=81, SHOP_LIMIT=9
+    /// # let azure = builder.load().await?;
+    /// let layers = Config::builder().add_source(azure.clone()).add_source(environment);
+    /// let live: config_azure::Live<Settings> = azure.live(layers).await?;
+    ///
+    /// let port = live.explain("port").unwrap();
+    /// assert_eq!(port.setting().key(), "Port");
+    /// assert_eq!(port.overridden_by(), Some("the environment"));
+    /// // What the store does not give has a layer all the same.
+    /// assert!(live.explain("limit").is_none());
+    /// assert_eq!(live.load().layer("limit"), Some("the environment"));
+    /// # assert_eq!(live.load().port, 81);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn explain(&self, path: &str) -> Option<Explanation> {
         self.load().explain(path)

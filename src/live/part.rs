@@ -50,6 +50,26 @@ impl<T> Live<T> {
     }
 
     /// Like [`part`](Self::part) for a type without `PartialEq`: `same` says whether two are the same.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Settings { ratio: f64 }
+    /// # let (builder, store) = config_azure::in_memory();
+    /// # store.set("ratio", "0.5");
+    /// # let azure = builder.load().await?;
+    /// # let layers = config::Config::builder().add_source(azure.clone());
+    /// # let mut live: config_azure::Live<Settings> = azure.live(layers).await?;
+    /// let near = |old: &f64, new: &f64| (old - new).abs() < 0.1;
+    /// let mut ratio = live.part_by(|settings| &settings.ratio, near);
+    /// store.set("ratio", "0.51"); // wakes nobody
+    /// # live.changed().await?;
+    /// # assert!(tokio::time::timeout(std::time::Duration::from_secs(90), ratio.changed()).await.is_err());
+    /// store.set("ratio", "0.9");
+    /// assert_eq!(*ratio.changed().await?, 0.9);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn part_by<U: ?Sized + 'static>(
         &self,

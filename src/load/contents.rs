@@ -131,6 +131,7 @@ fn content<'a>(used: &'a Use<'_>) -> Content<'a> {
     let origin = SecretOrigin {
         identifier: identifier(&reference.id),
         version: resolved.version().map(Arc::from),
+        content_type: resolved.content_type().map(Arc::from),
     };
     match &**resolved {
         Resolved::Key(key) => Content::Key {

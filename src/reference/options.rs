@@ -236,6 +236,9 @@ impl KeyVaultOptions {
     }
 
     /// Reads a secret whose own content type says JSON as a table. Default `false`: text.
+    ///
+    /// The values in it stay secret. The names of its members do not: they stand in paths of errors, changes and warnings,
+    /// and in [`Loaded`](crate::Loaded).
     #[must_use]
     pub fn json_secrets(mut self, json: bool) -> Self {
         self.json_secrets = json;

@@ -28,6 +28,8 @@ pub(crate) struct SecretOrigin {
     pub(crate) identifier: Arc<str>,
     /// The version that was read.
     pub(crate) version: Option<Arc<str>>,
+    /// What it says its text is: `application/x-pkcs12`.
+    pub(crate) content_type: Option<Arc<str>>,
 }
 
 /// One winning setting.

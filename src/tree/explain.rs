@@ -87,6 +87,7 @@ pub struct Explanation {
     losers: Vec<Contender>,
     secret: Option<Arc<str>>,
     secret_version: Option<Arc<str>>,
+    secret_content_type: Option<Arc<str>>,
     loaded_at: Option<SystemTime>,
     layer: Option<Box<str>>,
 }
@@ -128,6 +129,13 @@ impl Explanation {
         self.secret_version.as_deref()
     }
 
+    /// What that version says its text is: `application/x-pkcs12` or `application/x-pem-file` for the secret of a
+    /// certificate. `None` if it does not say.
+    #[must_use]
+    pub fn secret_content_type(&self) -> Option<&str> {
+        self.secret_content_type.as_deref()
+    }
+
     /// When the generation that holds the value was loaded.
     #[must_use]
     pub fn loaded_at(&self) -> Option<SystemTime> {
@@ -161,6 +169,9 @@ impl fmt::Display for Explanation {
             if let Some(version) = &self.secret_version {
                 write!(f, ", version {}", printable(version))?;
             }
+            if let Some(content_type) = &self.secret_content_type {
+                write!(f, ", content type {}", printable(content_type))?;
+            }
         }
         for loser in &self.losers {
             write!(f, "\n  hides {loser}")?;
@@ -188,6 +199,7 @@ impl Tree {
             losers: origin.losers.iter().map(contender).collect(),
             secret: secret.map(|secret| Arc::clone(&secret.identifier)),
             secret_version: secret.and_then(|secret| secret.version.clone()),
+            secret_content_type: secret.and_then(|secret| secret.content_type.clone()),
             loaded_at: None,
             layer: None,
         })

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 40_000;
 
 /// A path into the configuration: one or more names, such as `db` and `host` for `db.host`.
 ///
-/// What the mapping hook of the builder returns. Its names are taken as they are, without [`KeyCase`].
+/// What [`AppConfigurationBuilder::map_key`](crate::AppConfigurationBuilder::map_key) returns. Its names are taken as they are, without [`KeyCase`].
 ///
 /// ```
 /// use config_azure::KeyPath;

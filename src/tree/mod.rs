@@ -4,6 +4,7 @@ mod assemble;
 mod case;
 mod claims;
 mod comments;
+mod compare;
 mod diff;
 mod entry;
 mod explain;

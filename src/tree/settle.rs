@@ -137,7 +137,7 @@ pub(super) fn origin(node: &Node) -> Option<&Arc<Origin>> {
 }
 
 /// Every setting at or below a node, once.
-fn origins(node: &Node) -> Vec<&Origin> {
+pub(super) fn origins(node: &Node) -> Vec<&Origin> {
     fn add<'n>(node: &'n Node, seen: &mut BTreeSet<*const Origin>, out: &mut Vec<&'n Origin>) {
         let own = match node {
             Node::Leaf(leaf) => Some(&leaf.origin),

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module per behaviour.
 
 mod axum_service;
+mod certificates;
 mod clocks;
 mod endings;
 #[path = "../../src/testing/events.rs"]

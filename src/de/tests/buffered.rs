@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Debug, PartialEq, Deserialize)]
 struct Pool {
@@ -10,6 +11,12 @@ struct Pool {
     ratio: f32,
     eager: bool,
     name: String,
+    #[serde(with = "crate::humantime")]
+    timeout: Duration,
+    #[serde(default, with = "crate::humantime")]
+    pause: Option<Duration>,
+    #[serde(default, with = "crate::humantime")]
+    never: Option<Duration>,
 }
 
 fn pool(prefix: &str) -> Vec<Given> {
@@ -19,6 +26,8 @@ fn pool(prefix: &str) -> Vec<Given> {
         ("ratio", "0.5"),
         ("eager", "yes"),
         ("name", "7"),
+        ("timeout", "1m 30s"),
+        ("pause", "250ms"),
     ]
     .map(|(name, value)| text(&format!("{prefix}{name}"), value))
     .into()
@@ -31,6 +40,9 @@ fn expected() -> Pool {
         ratio: 0.5,
         eager: true,
         name: "7".into(),
+        timeout: Duration::from_secs(90),
+        pause: Some(Duration::from_millis(250)),
+        never: None,
     }
 }
 

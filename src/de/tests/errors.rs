@@ -41,6 +41,7 @@ fn text_that_is_no_number() {
             snapshot: None,
         },
         secret: None,
+        parse_json: false,
     };
     let config = config(&[text("db:host", "h"), given]);
     let error = from_config::<Of<Database>>(&config).unwrap_err();

@@ -4,6 +4,7 @@ mod buffered;
 mod errors;
 mod never;
 mod types;
+mod untagged;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -26,6 +26,7 @@ fn where_a_value_came_from() {
             origin: SecretOrigin {
                 identifier: "kv-orders.vault.azure.net/secrets/db-password".into(),
                 version: Some("0123".into()),
+                content_type: Some("application/x-pem-file".into()),
             },
             parse_json: false,
         },
@@ -43,11 +44,15 @@ fn where_a_value_came_from() {
     assert_eq!(explanation.setting().key(), "Db:Password");
     assert_eq!(explanation.setting().etag().as_str(), "e3");
     assert_eq!(explanation.secret_version(), Some("0123"));
+    assert_eq!(
+        explanation.secret_content_type(),
+        Some("application/x-pem-file")
+    );
     assert_eq!(explanation.losers()[1].snapshot(), Some("v42"));
     let explanation = explanation.with_layer("the environment");
     insta::assert_snapshot!(explanation, @"
     db.password: from key 'Db:Password', label 'prod', etag e3, by selector keys 'Db:*', label 'prod', in contoso
-      refers to kv-orders.vault.azure.net/secrets/db-password, version 0123
+      refers to kv-orders.vault.azure.net/secrets/db-password, version 0123, content type application/x-pem-file
       hides key 'Db:Password', no label, etag e1, by selector keys 'Db:*', no label
       hides key 'Db:Password', label 'test', etag e2, snapshot 'v42', by selector keys 'Db:*', label 'prod'
       overridden by the environment

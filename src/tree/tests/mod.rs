@@ -19,6 +19,7 @@ use crate::{Result, Secret};
 pub(crate) struct Given {
     pub(crate) selected: Selected,
     pub(crate) secret: Option<(Arc<Secret>, SecretOrigin)>,
+    pub(crate) parse_json: bool,
 }
 
 impl fmt::Debug for Given {
@@ -37,6 +38,7 @@ impl Given {
                 snapshot: None,
             },
             secret: None,
+            parse_json: false,
         }
     }
 
@@ -49,7 +51,7 @@ impl Given {
                 Some((text, origin)) => Content::Secret {
                     text: Arc::clone(text) as Arc<dyn SecretText>,
                     origin: origin.clone(),
-                    parse_json: false,
+                    parse_json: self.parse_json,
                 },
             },
         }
@@ -69,6 +71,7 @@ pub(crate) fn secret(key: &str, value: &str) -> Given {
     let origin = SecretOrigin {
         identifier: "kv-orders.vault.azure.net/secrets/name".into(),
         version: Some("v1".into()),
+        content_type: None,
     };
     Given {
         secret: Some((Arc::new(Secret::new(value)), origin)),
