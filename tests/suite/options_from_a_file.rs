@@ -196,8 +196,8 @@ async fn a_file_says_how_often_is_asked() {
             moments.push(at);
         }
     }
-    // The first at a random moment of the interval, the others within its jitter.
-    assert!(moments[0] <= 10 * MINUTE, "{moments:?}");
+    // The first at a random moment of the interval, and each within its jitter.
+    assert!(moments[0] <= 12 * MINUTE, "{moments:?}");
     for pair in moments.windows(2) {
         let apart = pair[1] - pair[0];
         assert!(apart >= 8 * MINUTE && apart <= 12 * MINUTE, "{moments:?}");
@@ -205,7 +205,10 @@ async fn a_file_says_how_often_is_asked() {
     let reads = emulator.log().matching(Route::secret());
     let reads: Vec<Duration> = reads.iter().map(|entry| entry.instant - began).collect();
     assert!((2..=4).contains(&reads.len()), "{reads:?}");
-    assert!(reads[0] >= 15 * MINUTE, "{reads:?}");
+    for pair in reads.windows(2) {
+        let apart = pair[1] - pair[0];
+        assert!(apart >= 30 * MINUTE && apart <= 50 * MINUTE, "{reads:?}");
+    }
     azure.shutdown().await;
 }
 
@@ -216,6 +219,8 @@ async fn a_file_says_which_vaults_may_be_asked() {
         .vault("kv-shared")
         .set_secret("password", "hunter3");
     let azure = builder(&emulator, FILE).load().await.expect("a load");
+    // What an endpoint shows that is no newer than what another one did may be its lag.
+    tokio::time::sleep(secs(4)).await;
     refer(
         &emulator.store("contoso"),
         "orders/token",
@@ -255,7 +260,11 @@ async fn a_file_says_what_happens_without_a_store() {
         let took = began.elapsed();
         assert!(took >= secs(least) && took <= secs(most), "{took:?}");
         match extra.contains("optional") {
-            true => assert!(loaded.expect("an empty layer").loaded().is_none()),
+            true => {
+                let azure = loaded.expect("an empty layer");
+                assert!(azure.loaded().is_none_or(|loaded| loaded.is_empty()));
+                assert!(!azure.status().is_ready());
+            }
             false => drop(loaded.expect_err("no store")),
         }
     }
@@ -271,9 +280,9 @@ async fn a_file_with_the_store_alone_leaves_the_defaults() {
     let azure = builder(&emulator, file).load().await.expect("a load");
     let config = built(&azure);
     let tree = config.cache.clone().into_table().expect("a table");
-    assert_eq!(tree["orders/greeting"].to_string(), "hello");
-    assert!(tree.contains_key("other/title") && !tree.contains_key("feature_management"));
-    let inner = tree["orders/a"].clone().into_table().expect("a table");
+    assert_eq!(tree["orders_greeting"].to_string(), "hello");
+    assert!(tree.contains_key("other_title") && !tree.contains_key("feature_management"));
+    let inner = tree["orders_a"].clone().into_table().expect("a table");
     assert_eq!(inner["b"].to_string(), "no separator");
     emulator.log().clear();
     tokio::time::sleep(10 * MINUTE).await;
