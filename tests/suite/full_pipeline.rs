@@ -130,7 +130,9 @@ fn run(readers: u64, swaps: u64) -> u64 {
         .build()
         .expect("a runtime");
     let _inside = runtime.enter();
-    let emulator = support::world_in_memory();
+    support::pin_draws();
+    let emulator = Emulator::builder().store("contoso");
+    let emulator = emulator.vault("kv-orders").in_memory();
     write(&emulator, 1);
     let newest = emulator.vault("kv-orders").secret_uri("db-password");
     emulator

@@ -75,11 +75,12 @@ fn size(value: &config::Value) -> usize {
 #[test]
 fn f70_the_same_result_every_time() {
     let given: Vec<Given> = [
-        "a", "A:b", "é", "e\u{301}", "x.y", "x:y:z", "x:Y:w", "", "a:",
+        "a", "A", "A:b", "a:b", "c", "c.d", "é", "e\u{301}", "x.y", "x:y:z", "x:Y:w", "", "a:",
     ]
     .map(|key| text(key, "v"))
     .into();
     let shape = Shape {
+        keys: KeyRules::new(Vec::new(), vec![":".into(), ".".into()], KeyCase::Snake).unwrap(),
         conflict: Conflict::KeepBranch,
         ..Shape::default()
     };
