@@ -1,7 +1,9 @@
 //! T12: a key is written by people and machines that this process does not know. What it costs is bounded.
 
+use std::collections::BTreeSet;
+
 use config::{Config, ConfigBuilder};
-use config_azure::{AppConfiguration, KeyCase};
+use config_azure::{AppConfiguration, AppConfigurationBuilder, Conflict, KeyCase};
 
 use crate::{alone, heap};
 
@@ -62,4 +64,71 @@ async fn hostile_keys() {
         }
     }
     println!("a hostile key costs at most {} KiB", most / 1024);
+}
+
+/// So many keys in one store, and so many times the whole line.
+const KEYS: usize = 1_000;
+const BUILDS: usize = 200;
+
+/// Every hostile key with endings that nest it, index it, and write it in another case or Unicode form; some of them claim
+/// what others do.
+fn a_thousand() -> BTreeSet<String> {
+    let endings = [
+        "", ":", ".", ":a", ".a", ":A", ":a:b", "[0]", "[1]", "[0]:a", ":0", ":1", "-x", "_x", "X",
+        "\u{e9}", "e\u{301}", "\u{202e}", "\r\n", "%00", "\u{7f}",
+    ];
+    let keys = hostile();
+    let ended = endings
+        .iter()
+        .flat_map(|ending| keys.iter().map(move |key| format!("{key}{ending}")));
+    let short = |key: &String| key.len() < 100;
+    let numbered = (0..KEYS).flat_map(|number| {
+        let of = |key: &str| format!("{key}{number}");
+        keys.iter()
+            .filter(|key| short(key))
+            .map(|key| of(key))
+            .collect::<Vec<_>>()
+    });
+    ended.chain(numbered).take(KEYS).collect()
+}
+
+#[test]
+fn t12_a_thousand_hostile_keys_are_the_same_after_every_build() {
+    alone(true, a_thousand_hostile_keys());
+}
+
+/// What comes of a load: the tree, and what is said of what was left out.
+async fn outcome(builder: AppConfigurationBuilder) -> (config::Value, String) {
+    let azure = builder.load().await.expect("odd keys take no load down");
+    let built = Config::builder().add_source(azure.clone()).build();
+    let loaded = azure.loaded().expect("a generation");
+    let warnings = loaded.warnings().iter().map(|one| format!("{one}\n"));
+    (built.expect("a configuration").cache, warnings.collect())
+}
+
+async fn a_thousand_hostile_keys() {
+    drop(handle("warm", KeyCase::Snake).await);
+    let (builder, store) = config_azure::in_memory();
+    let keys = a_thousand();
+    assert_eq!(keys.len(), KEYS);
+    for key in &keys {
+        store.set(key, "v");
+    }
+    let builder = builder
+        .separators([":", "."])
+        .on_conflict(Conflict::KeepBranch);
+    let before = heap::alive();
+    let capped = heap::cap(before + 64 * MIB);
+    let first = outcome(builder.clone()).await;
+    let cost = capped.peak() - before;
+    drop(capped);
+    let names = first.0.clone().into_table().expect("a table");
+    assert!(names.len() > 100, "{} names", names.len());
+    assert!(first.1.lines().count() > 10, "{}", first.1);
+    assert!(cost <= 8 * MIB, "{cost} bytes");
+    for build in 1..BUILDS {
+        let again = outcome(builder.clone()).await;
+        assert!(again == first, "build {build} is another one");
+    }
+    println!("a thousand hostile keys cost at most {} KiB", cost / 1024);
 }

@@ -2,6 +2,7 @@
 
 mod axum_service;
 mod clocks;
+mod documents;
 mod endings;
 #[path = "../../src/testing/events.rs"]
 mod events;
