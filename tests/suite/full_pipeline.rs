@@ -101,7 +101,7 @@ fn read(live: &Live<Same>, stop: &AtomicBool, by_reader: bool) -> u64 {
             true => seen.check(reader.load()),
             false => seen.check(&live.load()),
         }
-        if seen.reads % 64 == 0 {
+        if seen.reads.is_multiple_of(64) {
             // There are more readers than cores, and the writer wants one, too. Nothing waits for this.
             thread::sleep(Duration::from_millis(1));
         }
