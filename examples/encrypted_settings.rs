@@ -37,11 +37,10 @@ struct Partner {
     password: Secret,
 }
 
-const PREFIX: &str = "config-azure-guide:encrypted:";
 const PARTNERS: usize = 20;
 
-fn setting(partner: usize) -> String {
-    format!("{PREFIX}partners:p{partner}:password")
+fn setting(world: &World, partner: usize) -> String {
+    format!("{}partners:p{partner}:password", world.prefix("encrypted"))
 }
 
 #[tokio::main]
@@ -66,7 +65,7 @@ async fn main() -> Result<()> {
 
     let outcome = tell(&world, endpoint, &name).await;
     for partner in 0..PARTNERS {
-        world.remove(&setting(partner)).await?;
+        world.remove(&setting(&world, partner)).await?;
     }
     keys.delete_key(&name, None).await?;
     outcome
@@ -82,8 +81,11 @@ async fn tell(world: &World, endpoint: &str, key: &str) -> Result<()> {
     let now = live.load();
     let all = (0..PARTNERS)
         .all(|partner| now.partners[&format!("p{partner}")].password == password(partner));
+    if !all {
+        return Err("a password is not what it was".into());
+    }
     println!(
-        "{} passwords, such as {:?}; all as they were: {all}",
+        "{} passwords, such as {:?}; all as they were",
         now.partners.len(),
         now.partners["p7"].password
     );
@@ -107,7 +109,7 @@ async fn encrypt(world: &World, key: &str) -> Result<SettingEncryptor> {
         let value = encryptor.encrypt(password(partner).expose_secret())?;
         world
             .put(
-                &setting(partner),
+                &setting(world, partner),
                 &value,
                 Some(SettingEncryptor::CONTENT_TYPE),
             )
@@ -131,10 +133,11 @@ async fn load(world: &World, endpoint: &str) -> Result<AppConfiguration> {
     if let Some(emulator) = &world.emulator {
         emulator.log().clear();
     }
+    let prefix = world.prefix("encrypted");
     let azure = world
         .app_configuration(endpoint)
-        .select(SettingSelector::keys(format!("{PREFIX}*")))
-        .trim_key_prefix(PREFIX)
+        .select(SettingSelector::keys(format!("{prefix}*")))
+        .trim_key_prefix(prefix)
         .refresh(RefreshOptions::new().every(Duration::from_secs(1)))
         .load()
         .await?;
@@ -154,7 +157,11 @@ async fn change(
     step("change one of them");
     let value = encryptor.encrypt("demo password, changed")?;
     world
-        .put(&setting(7), &value, Some(SettingEncryptor::CONTENT_TYPE))
+        .put(
+            &setting(world, 7),
+            &value,
+            Some(SettingEncryptor::CONTENT_TYPE),
+        )
         .await?;
     let changed = Secret::new("demo password, changed");
     let follow = async {
@@ -188,10 +195,14 @@ async fn tamper(
     let flipped = if tag.starts_with('A') { 'B' } else { 'A' };
     let tampered = format!("{rest}.{flipped}{}", &tag[1..]);
     world
-        .put(&setting(7), &tampered, Some(SettingEncryptor::CONTENT_TYPE))
+        .put(
+            &setting(world, 7),
+            &tampered,
+            Some(SettingEncryptor::CONTENT_TYPE),
+        )
         .await?;
     match azure.refresh().await {
-        Ok(outcome) => println!("unexpected: {outcome:?}"),
+        Ok(outcome) => return Err(format!("a tampered value was taken over: {outcome:?}").into()),
         Err(error) => println!("refused: {error}"),
     }
     println!("still generation {}", live.load().generation());

@@ -42,7 +42,6 @@ impl Jwk {
     }
 }
 
-const PREFIX: &str = "config-azure-guide:keys:";
 const REFERENCE: &str = "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
 
 /// Integrating with App Configuration: a setting names a key, another one brings it.
@@ -54,9 +53,10 @@ pub async fn integrate(
 ) -> Result<()> {
     step("refer to a key from App Configuration");
     let id = KeyIdentifier::new(&world.vault_url, name, None)?;
+    let prefix = world.prefix("keys");
     let (text, reference) = (
-        format!("{PREFIX}SigningKeyId"),
-        format!("{PREFIX}SigningKey"),
+        format!("{prefix}SigningKeyId"),
+        format!("{prefix}SigningKey"),
     );
     world.put(&text, &id.to_string(), None).await?;
     world
@@ -76,10 +76,11 @@ pub async fn integrate(
 
 /// Loads the key into a struct, verifies with it, rotates it and watches the struct follow.
 async fn follow(world: &World, client: &KeyClient, endpoint: &str) -> Result<()> {
+    let prefix = world.prefix("keys");
     let azure = world
         .app_configuration(endpoint)
-        .select(SettingSelector::keys(format!("{PREFIX}*")))
-        .trim_key_prefix(PREFIX)
+        .select(SettingSelector::keys(format!("{prefix}*")))
+        .trim_key_prefix(prefix)
         .key_vault(
             KeyVaultOptions::new()
                 .resolve_keys(true)
@@ -106,19 +107,16 @@ async fn follow(world: &World, client: &KeyClient, endpoint: &str) -> Result<()>
 
     step("verify with it, without a request");
     let (kid, signature) = sign(client, id.name(), SignatureAlgorithm::Es256, b"an order").await?;
-    println!("signed by the same version: {}", kid == now.signing_key.kid);
-    println!(
-        "valid: {}",
-        now.signing_key.verify(b"an order", &signature)?
-    );
+    expect("signed by the same version", kid == now.signing_key.kid)?;
+    let verify = |message| now.signing_key.verify(message, &signature);
+    expect("the signature is valid", verify(b"an order")?)?;
+    expect("of nothing else", !verify(b"another order")?)?;
 
     step("rotate it");
     client.rotate_key(id.name(), None).await?;
     let (kid, signature) = sign(client, id.name(), SignatureAlgorithm::Es256, b"an order").await?;
-    println!(
-        "valid by the old key: {}",
-        now.signing_key.verify(b"an order", &signature)?
-    );
+    let old = now.signing_key.verify(b"an order", &signature)?;
+    expect("not valid by the old key", !old)?;
     let rotated = async {
         loop {
             let now = live.changed().await?;
@@ -133,10 +131,17 @@ async fn follow(world: &World, client: &KeyClient, endpoint: &str) -> Result<()>
         now.generation(),
         now.loaded().changes()
     );
-    println!(
-        "valid by the new key: {}",
-        now.signing_key.verify(b"an order", &signature)?
-    );
+    let new = now.signing_key.verify(b"an order", &signature)?;
+    expect("valid by the new key", new)?;
     azure.shutdown().await;
+    Ok(())
+}
+
+/// Says what holds; an error, after which everything is deleted all the same, if it does not.
+fn expect(what: &str, holds: bool) -> Result<()> {
+    if !holds {
+        return Err(format!("it does not hold: {what}").into());
+    }
+    println!("{what}");
     Ok(())
 }

@@ -24,7 +24,6 @@ struct Database {
     password: Secret,
 }
 
-const PREFIX: &str = "config-azure-guide:secrets:";
 const REFERENCE: &str = "application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8";
 
 /// Integrating with App Configuration: the application reads settings, and never learns of the vault.
@@ -34,8 +33,9 @@ pub async fn integrate(world: &World, client: &SecretClient, endpoint: &str) -> 
     let set = set(client, &name, "demo password, first version").await?;
     // Without its version, so that the application follows rotations.
     let id = SecretIdentifier::new(set.vault_url(), set.name(), None)?;
-    let user = format!("{PREFIX}database:user");
-    let password = format!("{PREFIX}database:password");
+    let prefix = world.prefix("secrets");
+    let user = format!("{prefix}database:user");
+    let password = format!("{prefix}database:password");
     world.put(&user, "orders", None).await?;
     world
         .put(
@@ -57,10 +57,11 @@ pub async fn integrate(world: &World, client: &SecretClient, endpoint: &str) -> 
 /// Loads the settings into a struct, rotates the secret and watches the struct follow.
 async fn follow(world: &World, client: &SecretClient, endpoint: &str, name: &str) -> Result<()> {
     step("load it");
+    let prefix = world.prefix("secrets");
     let azure = world
         .app_configuration(endpoint)
-        .select(SettingSelector::keys(format!("{PREFIX}*")))
-        .trim_key_prefix(PREFIX)
+        .select(SettingSelector::keys(format!("{prefix}*")))
+        .trim_key_prefix(prefix)
         .key_vault(KeyVaultOptions::new().refresh_interval(Duration::from_secs(1)))
         .refresh(RefreshOptions::new().every(Duration::from_secs(1)))
         .load()

@@ -22,6 +22,8 @@ pub struct World {
     chain: Arc<DefaultAzureCredential>,
     store: Option<String>,
     http: reqwest::Client,
+    /// When this began, in seconds.
+    run: u64,
     /// If the world is not your own.
     pub emulator: Option<Emulator>,
 }
@@ -33,10 +35,15 @@ impl World {
     /// `KEYVAULT_URI`, `KEY_VAULT_NAME` or `AZURE_KEYVAULT_NAME` name a vault of your own, `AZURE_APPCONFIG_ENDPOINT`
     /// a store. Without a vault there is an emulator of both.
     pub async fn start() -> Result<Self> {
-        match vault_of_environment() {
-            Some(vault_url) => Self::azure(vault_url),
-            None => Self::emulated().await,
+        if let Some(vault_url) = vault_of_environment() {
+            return Self::azure(vault_url);
         }
+        if variable("AZURE_APPCONFIG_ENDPOINT").is_some() {
+            println!(
+                "AZURE_APPCONFIG_ENDPOINT is set, but no vault is (KEYVAULT_URI or KEY_VAULT_NAME), so both are emulated"
+            );
+        }
+        Self::emulated().await
     }
 
     fn azure(vault_url: String) -> Result<Self> {
@@ -47,6 +54,7 @@ impl World {
             chain,
             store: variable("AZURE_APPCONFIG_ENDPOINT"),
             http: reqwest::Client::new(),
+            run: seconds(),
             emulator: None,
         })
     }
@@ -75,6 +83,7 @@ impl World {
             chain,
             store: Some(emulator.store("contoso").endpoint()),
             http,
+            run: seconds(),
             emulator: Some(emulator),
         })
     }
@@ -153,9 +162,16 @@ impl World {
         if self.emulator.is_some() {
             return name.to_owned();
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let seconds = now.map(|now| now.as_secs()).unwrap_or_default();
-        format!("config-azure-{name}-{seconds}")
+        format!("config-azure-{name}-{}", self.run)
+    }
+
+    /// What the keys of an example's settings begin with. In a store of your own it holds the time of the run, as
+    /// [`name`](Self::name) does.
+    pub fn prefix(&self, example: &str) -> String {
+        if self.emulator.is_some() {
+            return format!("config-azure-guide:{example}:");
+        }
+        format!("config-azure-guide:{example}-{}:", self.run)
     }
 
     /// Where this runs, and who it is signed in as, once a token was needed.
@@ -170,6 +186,11 @@ impl World {
         let signed_in = self.chain.selected().map(CredentialKind::name);
         println!("signed in by {}", signed_in.unwrap_or("nobody yet"));
     }
+}
+
+fn seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map(|now| now.as_secs()).unwrap_or_default()
 }
 
 fn vault_of_environment() -> Option<String> {

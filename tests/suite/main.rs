@@ -3,6 +3,7 @@
 mod axum_service;
 mod certificates;
 mod clocks;
+mod documents;
 mod endings;
 #[path = "../../src/testing/events.rs"]
 mod events;
@@ -10,11 +11,16 @@ mod features;
 mod first_load;
 mod fleet;
 mod following;
+mod full_pipeline;
+mod hostile_references;
 mod hostile_texts;
+#[cfg(feature = "keys")]
+mod key_references;
 mod layering;
 mod life_cycle;
 mod one_spelling;
 mod options;
+mod options_from_a_file;
 mod ownership;
 mod prefetch;
 mod process;
@@ -35,3 +41,4 @@ mod support;
 mod tasks;
 mod troubleshooting;
 mod vault_moods;
+mod vault_options;

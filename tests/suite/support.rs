@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::Config;
 use config_azure::{
     AppConfiguration, AppConfigurationBuilder, Change, ChangeSet, KeyVaultOptions, Live,
-    RefreshOptions, Secret,
+    RefreshOptions, Secret, WallClock,
 };
 use config_azure_emulator::{Emulator, Setting};
 use serde::Deserialize;
@@ -105,9 +105,9 @@ pub fn by_token(emulator: &Emulator) -> AppConfigurationBuilder {
 
 /// The date of a paused test: it moves with Tokio's clock, as the emulator's does.
 #[derive(Debug)]
-struct TokioClock(std::time::SystemTime, tokio::time::Instant);
+struct TokioClock(std::time::SystemTime, Instant);
 
-impl config_azure::WallClock for TokioClock {
+impl WallClock for TokioClock {
     fn now(&self) -> std::time::SystemTime {
         self.0 + self.1.elapsed()
     }
@@ -119,10 +119,12 @@ pub fn in_memory(emulator: &Emulator) -> AppConfigurationBuilder {
         .endpoint(emulator.store("contoso").endpoint())
         .credential(emulator.credential())
         .transport(emulator.transport())
-        .wall_clock(Arc::new(TokioClock(
-            emulator.clock().now().into(),
-            tokio::time::Instant::now(),
-        )))
+        .wall_clock(clock(emulator))
+}
+
+/// The date of the emulator, following Tokio's clock.
+pub fn clock(emulator: &Emulator) -> Arc<dyn WallClock> {
+    Arc::new(TokioClock(emulator.clock().now().into(), Instant::now()))
 }
 
 /// A handle, and a value that follows it.

@@ -28,6 +28,13 @@ fn world() -> Emulator {
 
 /// Loaded, checked every hour, its secrets read every day, and what is told of it from now on.
 async fn told(emulator: &Emulator) -> (AppConfiguration, Events, Collecting) {
+    told_with(emulator, KeyVaultOptions::new()).await
+}
+
+async fn told_with(
+    emulator: &Emulator,
+    options: KeyVaultOptions,
+) -> (AppConfiguration, Events, Collecting) {
     let (events, collecting) = capture("config_azure=info");
     let store = emulator.store("contoso");
     let azure = AppConfiguration::builder()
@@ -36,7 +43,7 @@ async fn told(emulator: &Emulator) -> (AppConfiguration, Events, Collecting) {
         .transport(emulator.transport())
         .wall_clock(Arc::new(FollowingClock::new()))
         .refresh(RefreshOptions::new().every(HOUR))
-        .key_vault(KeyVaultOptions::new().refresh_interval(DAY))
+        .key_vault(options.refresh_interval(DAY))
         .load()
         .await
         .unwrap();
@@ -189,6 +196,22 @@ async fn a_secret_that_expires_within_the_window_is_warned_of_once() {
     tokio::time::sleep(6 * DAY).await;
     assert_eq!(azure.status().secrets[0].expires_in, None);
     assert_eq!(count(&events, "a secret expires soon"), 1);
+}
+
+/// The same secret, of which the application wants to hear later.
+#[tokio::test(start_paused = true)]
+async fn the_window_of_the_expiry_warning_is_that_of_the_option() {
+    let emulator = world();
+    let secret = NewSecret::new("hunter2").expires(emulator.clock().now() + 10 * DAY);
+    emulator
+        .vault("kv-orders")
+        .set_secret_with("db-password", secret);
+    let options = KeyVaultOptions::new().expiry_warning(2 * DAY);
+    let (_azure, events, _collecting) = told_with(&emulator, options).await;
+    tokio::time::sleep(6 * DAY).await;
+    assert_eq!(count(&events, "a secret expires soon"), 0, "four days left");
+    tokio::time::sleep(3 * DAY).await;
+    assert_eq!(count(&events, "a secret expires soon"), 1, "one day left");
 }
 
 #[tokio::test(start_paused = true)]

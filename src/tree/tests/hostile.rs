@@ -77,11 +77,12 @@ fn size(value: &config::Value) -> usize {
 #[test]
 fn f70_the_same_result_every_time() {
     let given: Vec<Given> = [
-        "a", "A:b", "é", "e\u{301}", "x.y", "x:y:z", "x:Y:w", "", "a:",
+        "a", "A:b", "c", "c.d", "é", "e\u{301}", "x.y", "x:y:z", "x:Y:w", "", "a:",
     ]
     .map(|key| text(key, "v"))
     .into();
     let shape = Shape {
+        keys: KeyRules::new(Vec::new(), vec![":".into(), ".".into()], KeyCase::Snake).unwrap(),
         conflict: Conflict::KeepBranch,
         ..Shape::default()
     };
@@ -95,6 +96,28 @@ fn f70_the_same_result_every_time() {
             built.build().unwrap().cache.into_table().unwrap(),
             first.0.to_map()
         );
+    }
+}
+
+/// Two keys for one path are one error, which names both, however they come.
+#[test]
+fn f70_two_keys_for_one_path_are_the_same_error_every_time() {
+    let shape = Shape {
+        keys: KeyRules::new(Vec::new(), vec![":".into(), ".".into()], KeyCase::Snake).unwrap(),
+        ..Shape::default()
+    };
+    for [one, other] in [["a", "a.b"], ["A", "a"], ["a:b", "A.b"]] {
+        let said = |keys: [&str; 2]| {
+            let error = try_grow(&keys.map(|key| text(key, "v")), &shape).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict);
+            error.to_string()
+        };
+        let first = said([one, other]);
+        assert!(first.contains(&format!("'{one}'")) && first.contains(&format!("'{other}'")));
+        for _ in 0..100 {
+            assert_eq!(said([one, other]), first);
+            assert_eq!(said([other, one]), first);
+        }
     }
 }
 
