@@ -111,14 +111,16 @@ impl State {
         self.candidates.start_with(no, ids(needs), now);
     }
 
-    /// Takes over what is known of the services from a machine that ended by a panic, but none of its plans: they may be what
-    /// went wrong. What a service asked to wait is waited all the same.
+    /// Takes over what is known of the services from a machine that ended by a panic, and what it owed: pushed changes, reads
+    /// that were wanted or under way, and whatever was read but not assembled yet. The grids of its intervals are not among it.
+    /// What a service asked to wait is waited all the same.
     pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
         self.counters = before.counters;
         self.sentinel_moved = before.sentinel_moved;
-        self.store.inherit(&before.store, now, &mut self.rng);
+        let lost = before.candidates.pending.is_some();
+        self.store.inherit(&before.store, lost, now, &mut self.rng);
         self.reads.inherit(&before.reads, now);
-        self.candidates.inherit(&before.candidates);
+        self.candidates.inherit(&before.candidates, now);
     }
 
     /// Takes in an event and says what to do.
@@ -234,7 +236,7 @@ impl State {
             }
             CheckOutcome::Failed(error) => {
                 self.counters.count_failed_check(&error);
-                self.store.failed(error.clone(), now, &mut self.rng);
+                self.store.failed(check, error.clone(), now, &mut self.rng);
                 failure = Some(error);
             }
         }

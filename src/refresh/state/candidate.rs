@@ -123,8 +123,15 @@ impl Candidates {
 
     /// Takes over since when what is published is known. If another candidate was published in the very moment of the panic,
     /// it is taken for older than it is until the next check.
-    pub(crate) fn inherit(&mut self, before: &Self) {
-        if let (Some(published), Some(known)) = (&mut self.published, &before.published) {
+    ///
+    /// It is assembled once more: a secret that was read just before the panic is held, but nobody will say again that it
+    /// changed. The same content is no new generation.
+    pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
+        let Some(published) = &mut self.published else {
+            return;
+        };
+        published.touch(now);
+        if let Some(known) = &before.published {
             published.as_of = known.as_of;
         }
     }
