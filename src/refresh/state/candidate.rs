@@ -62,7 +62,9 @@ pub(crate) struct Candidate {
     pub(crate) needs: BTreeSet<SecretId>,
     pub(crate) as_of: AsOf,
     /// When it was fetched.
-    pub(crate) since: Instant,
+    since: Instant,
+    /// Since when something newer than what is published is known: also that of those which this one replaced.
+    pub(crate) waiting_since: Instant,
     /// Why it could not be assembled. It is tried again when a secret changes; other content is another candidate.
     pub(crate) refused: Option<Error>,
     dirty: Option<Dirty>,
@@ -115,6 +117,7 @@ impl Candidates {
             needs,
             as_of: AsOf::new(now),
             since: now,
+            waiting_since: now,
             refused: None,
             dirty: None,
             settling: None,
@@ -189,6 +192,10 @@ impl Candidates {
             needs,
             as_of,
             since: now,
+            waiting_since: self
+                .pending
+                .as_ref()
+                .map_or(now, |known| known.waiting_since),
             refused: None,
             dirty: Some(Dirty::Now),
             settling: settles.then_some(windows),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::backend::{CONFLICT, FIRST_FLAG, Fault, Setting, Versions, pinned, secret};
 use super::model::Policy;
-use super::world::{World, content, schedule, secs};
+use super::world::{World, content, references, schedule, secs};
 use crate::error::SecretErrorKind;
 use crate::refresh::state::SecretId;
 use crate::refresh::state::{Event, Schedule};
@@ -135,6 +135,14 @@ impl Trace {
     /// Everything gets well: what the services hold is published in time, and stays so.
     pub(super) fn recover(&mut self) {
         self.heal();
+        self.becomes_current();
+        if self.panics {
+            self.loses_a_rotation();
+            self.becomes_current();
+        }
+    }
+
+    fn becomes_current(&mut self) {
         let bound = self.bound();
         let (shorter, mut waited) = (self.shorter(), Duration::ZERO);
         while !self.world.is_current() {
@@ -150,6 +158,20 @@ impl Trace {
             self.world.is_current(),
             "I4: current, and then not any more"
         );
+    }
+
+    /// One secret rotates, is read, and the machine panics before it hears of it. Nothing else happens that would publish it.
+    fn loses_a_rotation(&mut self) {
+        let used = references(self.world.store.content());
+        let Some(id) = used.into_iter().find(|id| !id.is_versioned()) else {
+            return;
+        };
+        self.world.rotate(id);
+        let read = |world: &World| world.state.reads.in_flight(id);
+        let read = self.world.run_until(self.bound(), read);
+        assert!(read.is_some(), "I4: {id:?} is not read any more");
+        self.world.lose_reads(usize::MAX);
+        self.world.restart(&self.schedule, 0);
     }
 
     pub(super) fn step(&mut self) {
