@@ -127,6 +127,23 @@ impl Driver {
         self.callers.answer_all(&reply::panicked());
         let _ = task::caught_now(|| self.count_panic());
         let _ = task::caught_now(|| self.begin(Shared::restart));
+        if !self.started {
+            self.turn_away();
+        }
+    }
+
+    /// Nothing can be begun for now: callers are told, and what events say is noted for the machine that comes next.
+    fn turn_away(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            let now = Instant::now();
+            match message {
+                Message::Refresh(answer) => _ = answer.send(Err(reply::panicked())),
+                Message::StoreDirty { within } => {
+                    self.shared.machine().state.note_store(within, now);
+                }
+                Message::SecretDirty(id) => self.shared.machine().state.note_secret(id, now),
+            }
+        }
     }
 
     /// Waits for whatever comes next and handles it, for ever.

@@ -137,11 +137,8 @@ impl State {
                 self.assembled(candidate, outcome, now, &mut actions);
             }
             Event::RefreshNow(callers) => self.waiting.extend(callers),
-            Event::StoreDirty { within } => {
-                let delay = within.mul_f64(self.rng.f64());
-                self.store.dirty(later(now, delay), later(now, within));
-            }
-            Event::SecretDirty(id) => _ = self.reads.force_one(id, now),
+            Event::StoreDirty { within } => self.note_store(within, now),
+            Event::SecretDirty(id) => self.note_secret(id, now),
             Event::Deserted if self.is_periodic() => self.desert(now),
             Event::Deserted => {
                 self.desert(now);
@@ -151,6 +148,16 @@ impl State {
         }
         self.proceed(now, &mut actions);
         actions
+    }
+
+    /// The store changed, an event says. By itself it begins nothing.
+    pub(crate) fn note_store(&mut self, within: Duration, now: Instant) {
+        let delay = within.mul_f64(self.rng.f64());
+        self.store.dirty(later(now, delay), later(now, within));
+    }
+
+    pub(crate) fn note_secret(&mut self, id: SecretId, now: Instant) {
+        self.reads.force_one(id, now);
     }
 
     /// When to send [`Event::Woke`], if nothing else happens before.

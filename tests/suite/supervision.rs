@@ -2,7 +2,7 @@
 //! starts again, says so, and loses nothing that was on its way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use config::Config;
@@ -19,10 +19,13 @@ struct Fragile {
     start: SystemTime,
     origin: Instant,
     fuse: AtomicUsize,
+    /// It panics at every question.
+    broken: AtomicBool,
 }
 
 impl WallClock for Fragile {
     fn now(&self) -> SystemTime {
+        assert!(!self.broken.load(Ordering::Relaxed), "by the application");
         let left = self.fuse.load(Ordering::Relaxed);
         self.fuse.store(left.saturating_sub(1), Ordering::Relaxed);
         assert_ne!(left, 1, "by the application");
@@ -36,6 +39,7 @@ async fn fragile(emulator: &Emulator, refresh: RefreshOptions) -> (AppConfigurat
         start: emulator.clock().now().into(),
         origin: Instant::now(),
         fuse: AtomicUsize::new(0),
+        broken: AtomicBool::new(false),
     });
     let azure = AppConfiguration::builder()
         .endpoint(emulator.store("contoso").endpoint())
@@ -97,7 +101,42 @@ async fn a_clock_that_panics_once_loses_nothing() {
             assert!(is_current(&azure), "{nth}: lost");
             assert_eq!(azure.status().counters.panics, 1);
         }
-        eprintln!("{told:?}");
-        assert!(told.contains(&Some(ErrorKind::Runtime)), "{told:?}");
+        assert!(told.len() > 3);
+        assert!(
+            told.iter().all(|kind| *kind == Some(ErrorKind::Runtime)),
+            "{told:?}"
+        );
+    }
+}
+
+/// The restart itself panics too, again and again. As soon as the clock is well, so is the handle.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_panics_for_long_stops_nothing_for_good() {
+    for background in [true, false] {
+        let emulator = support::world_in_memory();
+        let refresh = match background {
+            true => RefreshOptions::new(),
+            false => RefreshOptions::new().disabled(),
+        };
+        let (azure, clock) = fragile(&emulator, refresh).await;
+        emulator
+            .vault("kv-orders")
+            .set_secret("db-password", "rotated");
+        emulator.store("contoso").set("db:host", None, "moved");
+        clock.broken.store(true, Ordering::Relaxed);
+        for _ in 0..3 {
+            let answer = tokio::time::timeout(secs(70), azure.refresh()).await;
+            let error = answer.expect("in time").expect_err("the clock");
+            assert_eq!(error.kind(), ErrorKind::Runtime);
+            tokio::time::sleep(secs(400)).await;
+        }
+        clock.broken.store(false, Ordering::Relaxed);
+        if background {
+            tokio::time::sleep(secs(105)).await;
+        } else {
+            azure.refresh().await.expect("it goes on");
+        }
+        assert!(is_current(&azure), "background: {background}");
+        assert!(azure.status().counters.panics >= 3);
     }
 }
