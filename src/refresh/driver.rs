@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -31,7 +32,7 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(super) enum Message {
     Refresh(oneshot::Sender<Result<RefreshOutcome>>),
-    StoreDirty { within: std::time::Duration },
+    StoreDirty { within: Duration },
     SecretDirty(SecretId),
 }
 
@@ -53,7 +54,12 @@ pub(super) struct Driver {
     report: Reporter,
     /// It runs as a task of its own, not as part of a caller's.
     spawned: bool,
+    /// The machine and what is under way agree. False if a start was cut off by one more panic.
+    started: bool,
 }
+
+/// A panic this long after the one before is no part of a row.
+const CALM: Duration = Duration::from_secs(10 * 60);
 
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, inbox: mpsc::UnboundedReceiver<Message>) -> Self {
@@ -66,6 +72,7 @@ impl Driver {
             newest: 0,
             callers: Callers::default(),
             spawned: false,
+            started: false,
         };
         driver.begin(Shared::start);
         driver
@@ -77,6 +84,7 @@ impl Driver {
 
     /// Starts over from what is published.
     fn begin(&mut self, start: fn(&Shared, Published<'_>)) {
+        self.started = false;
         self.work.clear();
         self.callers.clear();
         self.candidates.clear();
@@ -85,9 +93,12 @@ impl Driver {
         let needs = current.as_deref().map(|current| self.shared.needs(current));
         let published = needs.as_deref().map(|needs| (self.newest, needs));
         start(&self.shared, published);
-        if let Some(current) = current {
+        if let Some(current) = &current {
             self.pipeline().retain(&current.ids().cloned().collect());
-            self.candidates.insert(self.newest, (*current).clone());
+            self.candidates.insert(self.newest, (**current).clone());
+        }
+        self.started = true;
+        if let Some(current) = current {
             self.report.begins(&current);
         }
     }
@@ -96,23 +107,50 @@ impl Driver {
     pub(super) async fn run(mut self) {
         self.spawned = true;
         let mut restarts = 0;
+        let mut began = Instant::now();
         while task::caught(self.drive()).await.is_err() {
+            if began.elapsed() > CALM {
+                restarts = 0;
+            }
             restarts += 1;
-            // Whoever listens to `tracing` may panic once more.
-            let _ = task::caught_now(|| self.restart());
+            self.restart();
             tokio::time::sleep(restart_delay(restarts)).await;
+            began = Instant::now();
         }
     }
 
     /// After a panic: nothing that was under way is trusted any more. Callers learn of it.
+    ///
+    /// The application's clock, and whoever listens to `tracing`, may panic once more. What that cuts off is made up for by the
+    /// next one who drives.
     pub(super) fn restart(&mut self) {
         self.callers.answer_all(&reply::panicked());
-        self.begin(Shared::restart);
-        self.count_panic();
+        let _ = task::caught_now(|| self.count_panic());
+        let _ = task::caught_now(|| self.begin(Shared::restart));
+        if !self.started {
+            self.turn_away();
+        }
+    }
+
+    /// Nothing can be begun for now: callers are told, and what events say is noted for the machine that comes next.
+    fn turn_away(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            let now = Instant::now();
+            match message {
+                Message::Refresh(answer) => _ = answer.send(Err(reply::panicked())),
+                Message::StoreDirty { within } => {
+                    self.shared.machine().state.note_store(within, now);
+                }
+                Message::SecretDirty(id) => self.shared.machine().state.note_secret(id, now),
+            }
+        }
     }
 
     /// Waits for whatever comes next and handles it, for ever.
     pub(super) async fn drive(&mut self) {
+        if !self.started {
+            self.begin(Shared::restart);
+        }
         loop {
             let wake = self.shared.machine().state.wake();
             let woken = async {

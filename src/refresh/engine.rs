@@ -303,3 +303,14 @@ impl Drop for Ending {
         self.ended.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A callback that does not end is what `shutdown()` waits longest for; in real time its tests allow far more.
+    #[test]
+    fn n13_the_farewell_is_as_long_as_promised() {
+        assert_eq!(FAREWELL, Duration::from_millis(100));
+    }
+}

@@ -19,7 +19,13 @@ use crate::store::Sentinel;
 /// let often = RefreshOptions::new().every(Duration::from_secs(10)).settle(Duration::from_secs(2));
 /// // Reload when the setting `sentinel` of the label `prod` moves, whatever else changes:
 /// let on_signal = RefreshOptions::new().sentinel("sentinel", "prod");
-/// # let _ = (often, on_signal);
+/// // Settings once an hour and feature flags every ten seconds, give or take one; stale is what no check has confirmed for two hours:
+/// let apart = RefreshOptions::new()
+///     .every(Duration::from_secs(3_600))
+///     .flags_every(Duration::from_secs(10))
+///     .jitter(0.1)
+///     .stale_after(Duration::from_secs(7_200));
+/// # let _ = (often, on_signal, apart);
 /// ```
 #[derive(Debug, Clone)]
 pub struct RefreshOptions {
@@ -64,8 +70,8 @@ impl RefreshOptions {
 
     /// Checks the store this often, at least one second apart.
     ///
-    /// The first check comes at a random moment within the interval, so that a fleet that starts together does not
-    /// check together.
+    /// The first check comes at a random moment within the interval and its [`jitter`](Self::jitter), so that a fleet that
+    /// starts together does not check together.
     #[must_use]
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = Some(interval);

@@ -111,14 +111,16 @@ impl State {
         self.candidates.start_with(no, ids(needs), now);
     }
 
-    /// Takes over what is known of the services from a machine that ended by a panic, but none of its plans: they may be what
-    /// went wrong. What a service asked to wait is waited all the same.
+    /// Takes over what is known of the services from a machine that ended by a panic, and what it owed: pushed changes, reads
+    /// that were wanted or under way, and whatever was read but not assembled yet. The grids of its intervals are not among it.
+    /// What a service asked to wait is waited all the same.
     pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
         self.counters = before.counters;
         self.sentinel_moved = before.sentinel_moved;
-        self.store.inherit(&before.store, now, &mut self.rng);
+        let lost = before.candidates.pending.is_some();
+        self.store.inherit(&before.store, lost, now, &mut self.rng);
         self.reads.inherit(&before.reads, now);
-        self.candidates.inherit(&before.candidates);
+        self.candidates.inherit(&before.candidates, now);
     }
 
     /// Takes in an event and says what to do.
@@ -135,11 +137,8 @@ impl State {
                 self.assembled(candidate, outcome, now, &mut actions);
             }
             Event::RefreshNow(callers) => self.waiting.extend(callers),
-            Event::StoreDirty { within } => {
-                let delay = within.mul_f64(self.rng.f64());
-                self.store.dirty(later(now, delay), later(now, within));
-            }
-            Event::SecretDirty(id) => _ = self.reads.force_one(id, now),
+            Event::StoreDirty { within } => self.note_store(within, now),
+            Event::SecretDirty(id) => self.note_secret(id, now),
             Event::Deserted if self.is_periodic() => self.desert(now),
             Event::Deserted => {
                 self.desert(now);
@@ -149,6 +148,16 @@ impl State {
         }
         self.proceed(now, &mut actions);
         actions
+    }
+
+    /// The store changed, an event says. By itself it begins nothing.
+    pub(crate) fn note_store(&mut self, within: Duration, now: Instant) {
+        let delay = within.mul_f64(self.rng.f64());
+        self.store.dirty(later(now, delay), later(now, within));
+    }
+
+    pub(crate) fn note_secret(&mut self, id: SecretId, now: Instant) {
+        self.reads.force_one(id, now);
     }
 
     /// When to send [`Event::Woke`], if nothing else happens before.
@@ -234,7 +243,7 @@ impl State {
             }
             CheckOutcome::Failed(error) => {
                 self.counters.count_failed_check(&error);
-                self.store.failed(error.clone(), now, &mut self.rng);
+                self.store.failed(check, error.clone(), now, &mut self.rng);
                 failure = Some(error);
             }
         }

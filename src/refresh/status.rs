@@ -190,7 +190,7 @@ impl Status {
             pending_for: candidates
                 .pending
                 .as_ref()
-                .map(|pending| ago(pending.since)),
+                .map(|pending| ago(pending.waiting_since)),
             secrets: secrets
                 .filter_map(|(number, secret)| {
                     let id = names.name(number)?;

@@ -1,4 +1,4 @@
-//! Events that come before the first load is through.
+//! Events at a bad moment: before the first load is through, or while the store throttles.
 
 use std::time::Duration;
 
@@ -51,4 +51,32 @@ async fn an_event_during_the_first_load_is_made_up_for() {
     };
     let within = tokio::time::timeout(Duration::from_secs(60), arrived);
     within.await.expect("without waiting for an interval");
+}
+
+/// The store refuses the check that an event asked for. The change is known of, so it does not wait for the interval.
+#[tokio::test(start_paused = true)]
+async fn a_pushed_change_arrives_soon_after_a_refusal() {
+    let hour = Duration::from_secs(3_600);
+    let emulator = support::world_in_memory();
+    let options = RefreshOptions::new().every(1_000 * hour);
+    let azure = support::loaded(&emulator, options.push_delay(Duration::ZERO)).await;
+    let busy = Fault::Answer(Fault::status(429).retry_after(10));
+    emulator.faults().script(Route::store(), busy, Some(1));
+    emulator.store("contoso").set("db:host", None, "moved");
+    let event = emulator.events().latest().expect("an event");
+    let body = event.body(EventSchema::EventGrid);
+    assert!(
+        azure
+            .notify(body.as_bytes())
+            .expect("an event")
+            .is_scheduled()
+    );
+    emulator.log().clear();
+    let arrived = support::next(&azure, 2 * hour).await;
+    let (changes, took) = arrived.expect("without waiting for the interval");
+    assert_eq!(support::paths(&changes), ["db.host"]);
+    assert!(took <= Duration::from_secs(75), "{took:?}");
+    let asked = emulator.log().matching(Route::store());
+    assert_eq!(asked.len(), 2);
+    assert!(asked[1].instant - asked[0].instant >= Duration::from_secs(10));
 }

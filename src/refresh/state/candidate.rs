@@ -62,7 +62,9 @@ pub(crate) struct Candidate {
     pub(crate) needs: BTreeSet<SecretId>,
     pub(crate) as_of: AsOf,
     /// When it was fetched.
-    pub(crate) since: Instant,
+    since: Instant,
+    /// Since when something newer than what is published is known: also that of those which this one replaced.
+    pub(crate) waiting_since: Instant,
     /// Why it could not be assembled. It is tried again when a secret changes; other content is another candidate.
     pub(crate) refused: Option<Error>,
     dirty: Option<Dirty>,
@@ -115,6 +117,7 @@ impl Candidates {
             needs,
             as_of: AsOf::new(now),
             since: now,
+            waiting_since: now,
             refused: None,
             dirty: None,
             settling: None,
@@ -123,8 +126,15 @@ impl Candidates {
 
     /// Takes over since when what is published is known. If another candidate was published in the very moment of the panic,
     /// it is taken for older than it is until the next check.
-    pub(crate) fn inherit(&mut self, before: &Self) {
-        if let (Some(published), Some(known)) = (&mut self.published, &before.published) {
+    ///
+    /// It is assembled once more: a secret that was read just before the panic is held, but nobody will say again that it
+    /// changed. The same content is no new generation.
+    pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
+        let Some(published) = &mut self.published else {
+            return;
+        };
+        published.touch(now);
+        if let Some(known) = &before.published {
             published.as_of = known.as_of;
         }
     }
@@ -182,6 +192,10 @@ impl Candidates {
             needs,
             as_of,
             since: now,
+            waiting_since: self
+                .pending
+                .as_ref()
+                .map_or(now, |known| known.waiting_since),
             refused: None,
             dirty: Some(Dirty::Now),
             settling: settles.then_some(windows),

@@ -8,7 +8,7 @@ use crate::time::{Instant, later};
 pub(super) const FLOOR: Duration = Duration::from_secs(3);
 
 /// Keeps forced reads apart. Those that come too soon are put off to one moment, from which the next floor counts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Floor {
     last: Option<Instant>,
     put_off: bool,

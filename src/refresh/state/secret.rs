@@ -231,6 +231,19 @@ impl Secret {
         }
     }
 
+    /// Takes over what is known of it from a machine that ended, and what was wanted there.
+    pub(crate) fn inherit(&mut self, before: &Self, flying: bool, now: Instant) {
+        // The value came with the read that was under way: the failure before it is over.
+        let arrived = before.held.is_none() && self.held.is_some();
+        self.held = before.held.or(self.held);
+        self.started = before.started;
+        self.failing = before.failing.filter(|_| !arrived);
+        self.wanted = earliest(self.wanted, before.wanted);
+        if flying || self.failing.is_some() {
+            self.want(now);
+        }
+    }
+
     /// Tries again after a backoff of its own.
     pub(crate) fn back_off(&mut self, now: Instant, rng: &mut fastrand::Rng) {
         let attempts = self.failing.map_or(1, |failing| failing.attempts);

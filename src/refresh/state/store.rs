@@ -18,10 +18,14 @@ pub(crate) struct Check {
     pub(crate) started: Instant,
     /// Begun for a caller of `refresh`.
     pub(crate) forced: bool,
+    /// Begun because something is known to have changed: an event says so, or content has to be seen once more. No interval
+    /// stands for it, so that it is owed until it succeeds.
+    owed: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct StoreSchedule {
+    /// The shorter of the intervals: what a store that fails or throttles is asked by, since such a check asks for both parts.
     every: Duration,
     settings: Option<Ticker>,
     /// Only with an interval of their own; otherwise feature flags are checked with the settings.
@@ -61,8 +65,9 @@ impl StoreSchedule {
         };
         let settings = every.map(&mut ticker);
         let flags = flags_every.filter(|_| every.is_some()).map(&mut ticker);
+        let tickers = [&settings, &flags].into_iter().flatten();
         Self {
-            every: settings.as_ref().map_or(Duration::ZERO, Ticker::every),
+            every: tickers.map(Ticker::every).min().unwrap_or_default(),
             settings,
             flags,
             retry: None,
@@ -147,17 +152,18 @@ impl StoreSchedule {
         }
         let scope = if known { self.scope(now) } else { Scope::Both };
         self.attempted = Some(now);
+        let pushed = self.dirty.take_if(|at| *at <= now).is_some();
+        if pushed {
+            self.pushed = Some(now);
+        }
+        let settles = self.settle.take_if(|at| *at <= now).is_some();
+        self.retry.take_if(|at| *at <= now);
         self.check = Some(Check {
             scope,
             started: now,
             forced: self.forced.take().is_some(),
+            owed: pushed || settles,
         });
-        if self.dirty.take_if(|at| *at <= now).is_some() {
-            self.pushed = Some(now);
-        }
-        for reason in [&mut self.retry, &mut self.settle] {
-            reason.take_if(|at| *at <= now);
-        }
         for ticker in [&mut self.settings, &mut self.flags].into_iter().flatten() {
             if ticker.at() <= now {
                 ticker.advance(now, rng);
@@ -197,13 +203,24 @@ impl StoreSchedule {
             }
         }
         if self.stretch > 0 {
-            let apart = self.every.saturating_mul(1 << self.stretch);
-            self.rested = Some(later(check.started, apart));
+            self.rested = Some(later(check.started, self.apart()));
             self.stretch -= 1;
         }
     }
 
-    pub(crate) fn failed(&mut self, error: Error, now: Instant, rng: &mut fastrand::Rng) {
+    /// How far apart checks are while the store is throttled.
+    fn apart(&self) -> Duration {
+        let stretched = self.every.saturating_mul(1 << self.stretch);
+        stretched.min(LONGEST_WAIT.max(self.every))
+    }
+
+    pub(crate) fn failed(
+        &mut self,
+        check: Check,
+        error: Error,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) {
         self.failures = self.failures.saturating_add(1);
         self.plan_retry(now, rng);
         if error.is_throttled() {
@@ -216,6 +233,9 @@ impl StoreSchedule {
             });
             self.closed = closed;
             self.rest(now, rng);
+            if check.owed {
+                self.owe(now, rng);
+            }
         }
         let since = self.failed.take().map_or(now, |(since, _)| since);
         self.failed = Some((since, error));
@@ -224,10 +244,18 @@ impl StoreSchedule {
     /// A store that asks for fewer requests is asked the less often the more often it does.
     fn rest(&mut self, now: Instant, rng: &mut fastrand::Rng) {
         if self.is_periodic() {
-            let apart = self.every.saturating_mul(1 << self.stretch);
-            let most = LONGEST_WAIT.max(self.every);
-            let rest = apart.min(most).mul_f64(0.8 + 0.4 * rng.f64());
+            let rest = self.apart().mul_f64(0.8 + 0.4 * rng.f64());
             self.retry = Some(later(now, rest));
+        }
+    }
+
+    /// What is known to have changed does not wait for a long interval: about a minute after the first refusal, twice and
+    /// four times that after further ones, and not before the store's own time.
+    fn owe(&mut self, now: Instant, rng: &mut fastrand::Rng) {
+        if self.is_periodic() {
+            let delay = probe_delay(self.every, self.failures, rng);
+            let delay = delay.saturating_mul(1 << self.stretch.saturating_sub(1));
+            self.dirty = earliest(self.dirty, Some(later(now, delay)));
         }
     }
 
@@ -237,8 +265,15 @@ impl StoreSchedule {
         }
     }
 
-    /// Takes over what is known of the store from a machine that ended, but none of its plans.
-    pub(crate) fn inherit(&mut self, before: &Self, now: Instant, rng: &mut fastrand::Rng) {
+    /// Takes over what is known of the store from a machine that ended, and what is owed. `lost`: something that was fetched
+    /// is gone, and has to be fetched again.
+    pub(crate) fn inherit(
+        &mut self,
+        before: &Self,
+        lost: bool,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) {
         self.failures = before.failures;
         self.failed.clone_from(&before.failed);
         self.attempted = before.attempted;
@@ -247,6 +282,8 @@ impl StoreSchedule {
         self.stretch = before.stretch;
         self.rested = before.rested;
         self.pushed = before.pushed;
+        let owed = lost || before.check.is_some_and(|check| check.owed);
+        self.dirty = earliest(before.dirty, owed.then_some(now));
         match &self.failed {
             Some((_, error)) if error.is_throttled() => self.rest(now, rng),
             _ if self.failures > 0 => self.plan_retry(now, rng),

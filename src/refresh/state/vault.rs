@@ -365,19 +365,17 @@ impl Vault {
         }
     }
 
-    /// Takes over what is known of the vault from a machine that ended. What failed there is tried again.
+    /// Takes over what is known of the vault from a machine that ended. What failed there, or was under way, is tried again.
     pub(crate) fn inherit(&mut self, before: &Self, now: Instant) {
         self.gate = before.gate;
         self.failures = before.failures;
+        self.floor = before.floor;
         for (id, secret) in &mut self.secrets {
-            let Some(before) = before.secrets.get(id) else {
-                continue;
-            };
-            secret.held = before.held.or(secret.held);
-            secret.started = before.started;
-            secret.failing = before.failing;
-            if secret.failing.is_some() {
-                secret.want(now);
+            if let Some(known) = before.secrets.get(id) {
+                secret.inherit(known, before.in_flight(*id), now);
+            }
+            if id.is_versioned() && secret.held.is_some() && secret.failing.is_none() {
+                secret.wanted = None;
             }
         }
     }

@@ -2,11 +2,13 @@
 //! the whole line.
 
 mod backend;
+mod bench;
 mod budgets;
 mod callers;
 mod faults;
 mod model;
 mod observer;
+mod owed;
 mod recovery;
 mod scenarios;
 mod services;

@@ -3,128 +3,13 @@
 use std::time::Duration;
 
 use super::backend::{pinned, secret};
+use super::bench::{
+    Bench, changed, need, published, read, refused, throttled, unchanged, unreadable,
+};
 use super::world::schedule;
 use crate::error::{Error, ErrorKind, SecretErrorKind};
-use crate::refresh::Scope;
-use crate::refresh::state::{
-    Action, CheckOutcome, Event, Need, Publication, ReadError, ReadReport, RoundOutcome, Schedule,
-    SecretId, State,
-};
+use crate::refresh::state::{CheckOutcome, Event, Schedule, State};
 use crate::time::Instant;
-
-struct Bench {
-    state: State,
-    now: Instant,
-}
-
-fn need(id: SecretId, held: bool) -> Need {
-    Need {
-        id,
-        every: Some(Duration::from_secs(300)),
-        held: held.then(ReadReport::default),
-    }
-}
-
-impl Bench {
-    /// Candidate 1 is published; it needs one secret that rotates and one that does not.
-    fn new(schedule: &Schedule) -> Self {
-        let needs = [need(secret(0, 1), true), need(pinned(0, 2), true)];
-        let now = Instant::now();
-        let state = State::new(schedule, 3, Some((1, &needs)), 1, now);
-        Self { state, now }
-    }
-
-    /// What it says to an event, a millisecond after the one before.
-    fn tell(&mut self, event: Event) -> String {
-        self.now += Duration::from_millis(1);
-        let actions = self.state.step(event, self.now);
-        actions.iter().map(said).collect::<Vec<_>>().join(", ")
-    }
-
-    fn wake(&mut self) -> String {
-        let at = self.state.wake().expect("something to come");
-        assert!(at > self.now);
-        self.now = at;
-        self.tell(Event::Woke)
-    }
-}
-
-fn said(action: &Action) -> String {
-    match action {
-        Action::Check { known, scope } => match scope {
-            Scope::Both => format!("check {}", known.unwrap_or(0)),
-            part => format!("check {} {part:?}", known.unwrap_or(0)),
-        },
-        Action::Read(id) => format!("read {}", id.number()),
-        Action::Assemble(no) => format!("assemble {no}"),
-        Action::Keep(numbers) => format!("keep {numbers:?}"),
-        Action::Reply { callers, outcome } => format!("tell {callers:?} {}", short(outcome)),
-        Action::Stop => "stop".to_owned(),
-    }
-}
-
-fn short(outcome: &RoundOutcome) -> String {
-    match outcome {
-        RoundOutcome::Unchanged => "unchanged".to_owned(),
-        RoundOutcome::Updated { generation } => format!("updated {generation}"),
-        RoundOutcome::Skipped(reason) => format!("skipped {reason:?}"),
-        RoundOutcome::Failed(error) => format!("failed {:?}", error.kind()),
-        RoundOutcome::Unread(ids) => format!("unread {}", ids.len()),
-    }
-}
-
-fn changed(candidate: u64, needs: &[Need]) -> Event {
-    Event::Checked(CheckOutcome::Changed {
-        candidate,
-        needs: needs.to_vec(),
-        sentinel_moved: false,
-    })
-}
-
-fn read(id: SecretId, changed: bool) -> Event {
-    let report = ReadReport {
-        changed,
-        ..ReadReport::default()
-    };
-    Event::Read {
-        id,
-        outcome: Ok(report),
-    }
-}
-
-fn unreadable(id: SecretId, kind: SecretErrorKind) -> Event {
-    let error = ReadError {
-        kind,
-        status: None,
-        retry_at: None,
-    };
-    Event::Read {
-        id,
-        outcome: Err(error),
-    }
-}
-
-fn published(candidate: u64, generation: u64) -> Event {
-    let publication = Publication {
-        generation,
-        changed: true,
-    };
-    Event::Assembled {
-        candidate,
-        outcome: Ok(publication),
-    }
-}
-
-fn refused(candidate: u64, kind: ErrorKind) -> Event {
-    Event::Assembled {
-        candidate,
-        outcome: Err(Error::new(kind, "by hand")),
-    }
-}
-
-fn unchanged() -> Event {
-    Event::Checked(CheckOutcome::Unchanged)
-}
 
 #[test]
 fn a_call_that_finds_nothing() {
@@ -260,12 +145,6 @@ fn dropped_work_is_begun_again_when_somebody_asks() {
     assert_eq!(bench.tell(Event::Woke), "");
 }
 
-fn throttled(seconds: u64) -> Event {
-    let error = Error::new(ErrorKind::Throttled, "by hand");
-    let asks = error.with_retry_after(Duration::from_secs(seconds));
-    Event::Checked(CheckOutcome::Failed(asks))
-}
-
 #[test]
 fn a_rotation_that_was_published_hides_no_failed_check() {
     let mut bench = Bench::new(&schedule());
@@ -285,42 +164,6 @@ fn a_check_that_nobody_asked_for_spoils_no_answer() {
     assert_eq!(bench.tell(Event::Woke), "check 1");
     assert_eq!(bench.tell(throttled(60)), "");
     assert_eq!(bench.tell(read(secret(0, 1), false)), "tell [7] unchanged");
-}
-
-#[test]
-fn after_a_panic_is_waited_what_services_asked_for() {
-    let mut bench = Bench::new(&schedule());
-    let began = bench.now;
-    bench.tell(Event::RefreshNow(vec![7]));
-    bench.tell(throttled(300));
-    let asked = ReadError {
-        kind: SecretErrorKind::Throttled,
-        status: Some(429),
-        retry_at: Some(bench.now + Duration::from_secs(200)),
-    };
-    let outcome = Err(asked);
-    bench.tell(Event::Read {
-        id: secret(0, 1),
-        outcome,
-    });
-    bench.now += Duration::from_secs(20);
-
-    let needs = [need(secret(0, 1), true), need(pinned(0, 2), true)];
-    let mut again = State::new(&schedule(), 4, Some((5, &needs)), 1, bench.now);
-    again.inherit(&bench.state, bench.now);
-    let known = again.candidates.published.as_ref().map(|known| known.as_of);
-    assert_eq!(known.map(|as_of| as_of.oldest()), Some(began));
-    assert!(again.store.failed.is_some() && again.store.is_closed(bench.now));
-    bench.state = again;
-    assert_eq!(
-        bench.tell(Event::RefreshNow(vec![8])),
-        "tell [8] skipped Throttled"
-    );
-    assert_eq!(bench.wake(), "read 1", "the probe");
-    assert!(bench.now >= began + Duration::from_secs(200));
-    bench.tell(read(secret(0, 1), false));
-    assert_eq!(bench.wake(), "check 5");
-    assert!(bench.now >= began + Duration::from_secs(300));
 }
 
 /// A probe that hangs is not all that others wait for: the vault has answered meanwhile, so that it proves nothing.

@@ -274,6 +274,20 @@ impl World {
         self.observer.forgot(&ids);
     }
 
+    /// The next successful reads end, so that their values are held, but the machine is not told: it panics before. A refusal
+    /// that is lost like this is remembered by the gates of the pipeline, which this world has not.
+    pub(super) fn lose_reads(&mut self, many: usize) {
+        let good = |answer: &Answer| matches!(answer, Answer::Read { result: Ok(_), .. });
+        let lost = self.answers.iter().filter(|(_, answer)| good(answer));
+        let lost: Vec<_> = lost.map(|(key, _)| *key).take(many).collect();
+        for key in lost {
+            self.now = key.0.max(self.now);
+            if let Some(answer) = self.answers.remove(&key) {
+                let _ = self.answered(answer);
+            }
+        }
+    }
+
     /// The machine panicked: what was under way is gone, and another one starts from what is published.
     pub(super) fn restart(&mut self, schedule: &Schedule, seed: u64) {
         self.answers.clear();
