@@ -19,7 +19,7 @@ const VAULTS: u32 = 2;
 const SECRETS: u16 = 4;
 
 /// Traces that found faults in their day. What a number stands for moves whenever a trace draws one more random number, as
-/// these have since: what they found is kept by hand, in `table` and `owed`.
+/// these have since: what they found is kept by hand, in `owed`.
 /// 4528: a caller waited for a change set to settle, though the store had asked for a pause and nobody looked again.
 /// 50736: a first check was dropped, and the next one, by the interval of settings, passed for one of flags as well.
 const REGRESSIONS: &[u64] = &[4_528, 50_736];
