@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use url::Url;
+use url::Host;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -201,7 +201,7 @@ fn vault_url(authority: &str) -> Result<Box<str>, Flaw> {
 
 /// Whether requests go to the host that is written there: `2` would be the address 0.0.0.2, and `xn--` alone is no name.
 fn is_read_alike(host: &str) -> bool {
-    Url::parse(&format!("{SCHEME}{host}")).is_ok_and(|url| url.host_str() == Some(host))
+    Host::parse(host).is_ok_and(|read| read.to_string() == host)
 }
 
 fn is_host_label(label: &str) -> bool {

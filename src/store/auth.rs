@@ -13,6 +13,7 @@ use azure_core::time::{OffsetDateTime, parse_rfc7231, to_rfc7231};
 use super::endpoint::Endpoint;
 use super::failure::Scheme;
 use super::hmac::AccessKey;
+use crate::credential::CredentialFailure;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::WallClock;
 
@@ -203,7 +204,8 @@ async fn token(
 /// Whatever the reason, also that the authority cannot be reached, which the cache in front of the credential does not
 /// tell apart: no token is no fault of the store.
 fn refused_token(endpoint: &Endpoint, error: azure_core::Error) -> Error {
-    let message = match error.to_string().contains("AADSTS500011") {
+    let failure = CredentialFailure::in_error(&error);
+    let message = match failure.is_some_and(CredentialFailure::is_unknown_audience) {
         true => {
             "no token could be had: the audience is unknown in this tenant; set the audience of the \
              store's cloud"

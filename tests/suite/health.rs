@@ -1,15 +1,10 @@
 //! What a handle says about its health: warnings told once, and the fields of the status that a fault moves.
 
-use std::time::Duration;
-
 use config_azure::{KeyVaultOptions, RefreshOptions, SecretErrorKind};
 use config_azure_emulator::{Fault, Route};
 
 use crate::events;
-use crate::support::{self, loaded, secs};
-
-/// So seldom that nothing is asked by itself between the calls of `refresh()`.
-const SELDOM: Duration = Duration::from_secs(3_650 * 86_400);
+use crate::support::{self, SELDOM, loaded, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_sentinel_is_warned_of_once() {

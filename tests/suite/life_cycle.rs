@@ -20,9 +20,6 @@ fn date(since_1970: Duration) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(since_1970)
 }
 
-/// So seldom is a secret read that the moment which is drawn for its first read is not before what a test waits for.
-const SELDOM: Duration = Duration::from_secs(3_650 * 86_400);
-
 /// A password that expires `left` from now.
 async fn expiring(emulator: &Emulator, left: Duration) -> AppConfiguration {
     let secret = NewSecret::new("hunter2-of-the-database")
@@ -34,7 +31,7 @@ async fn expiring(emulator: &Emulator, left: Duration) -> AppConfiguration {
         .vault("kv-orders")
         .set_secret_with("db-password", secret);
     support::in_memory(emulator)
-        .key_vault(KeyVaultOptions::new().refresh_interval(SELDOM))
+        .key_vault(KeyVaultOptions::new().refresh_interval(support::SELDOM))
         .load()
         .await
         .expect("a load")

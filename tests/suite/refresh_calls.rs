@@ -14,13 +14,7 @@ async fn callers_hear_what_happened() {
 
     emulator.store("contoso").set("db:host", None, "another");
     let outcome = azure.refresh().await.expect("a check");
-    let RefreshOutcome::Updated {
-        generation,
-        changed,
-    } = outcome
-    else {
-        panic!("{outcome:?}");
-    };
+    let (generation, changed) = support::updated(outcome);
     assert_eq!((generation, paths(&changed)), (2, vec!["db.host"]));
 
     let outcome = azure.refresh().await.expect("a check");

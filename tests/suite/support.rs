@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::Config;
 use config_azure::{
     AppConfiguration, AppConfigurationBuilder, Change, ChangeSet, KeyVaultOptions, Live,
-    RefreshOptions, Secret, WallClock,
+    RefreshOptions, RefreshOutcome, Secret, WallClock,
 };
 use config_azure_emulator::{Emulator, Setting};
 use serde::Deserialize;
@@ -152,10 +152,25 @@ pub async fn next(azure: &AppConfiguration, within: Duration) -> Option<(ChangeS
     Some((change, began.elapsed()))
 }
 
+/// The generation and the changes of a refresh that found some.
+pub fn updated(outcome: RefreshOutcome) -> (u64, Arc<ChangeSet>) {
+    match outcome {
+        RefreshOutcome::Updated {
+            generation,
+            changed,
+        } => (generation, changed),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What changed.
 pub fn paths(changes: &ChangeSet) -> Vec<&str> {
     changes.iter().map(Change::path).collect()
 }
+
+/// So seldom that nothing happens by itself while a test watches: first moments are drawn within an interval. The engine
+/// takes no longer one.
+pub const SELDOM: Duration = Duration::from_secs(3_650 * 86_400);
 
 pub fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
